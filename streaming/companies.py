@@ -1,0 +1,189 @@
+"""
+One file of companies: what it adds up to, which companies are in it, and the rows that do not fit.
+
+DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming import dialect, ledger
+from streaming.dialect import COLUMNS, Dialect
+
+PLACES = pa.schema(
+    [
+        ("cidade", pa.string()),
+        ("estado", pa.string()),
+        ("capital_social_total", pa.decimal128(28, 2)),
+        ("quantidade_empresas", pa.int64()),
+    ]
+)
+
+_UNREADABLE = {
+    "MISSING COLUMNS": "row: wrong number of columns",
+    "TOO MANY COLUMNS": "row: wrong number of columns",
+    "UNQUOTED VALUE": "row: unbalanced quotes",
+    "LINE SIZE OVER MAXIMUM": "row: longer than 2,097,152 bytes",
+    "INVALID ENCODING": "row: invalid UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """
+    What is not the same for every row of every file.
+
+    Attributes:
+        now: the instant `data_abertura` may lie at most a day after; with a time zone.
+        strict: whether wrong CNPJ check digits reject a row.
+    """
+
+    now: datetime
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    A file in numbers.
+
+    `places` has one row per spelling of a place, each company once: cidade (text), estado (text),
+    capital_social_total (decimal, reais), quantidade_empresas (int64).
+    """
+
+    read: int
+    rejected: int
+    wrong_digits: int
+    companies: ledger.Companies
+    places: pa.Table
+
+
+class Reading:
+    """A file that is open for reading; made by `reading`."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, path: str, dialect: Dialect, rules: Rules
+    ) -> None:
+        self.dialect = dialect
+        self._connection = connection
+        self._parameters = [dialect.brazilian, rules.now, rules.strict]
+        connection.execute(_view(path, dialect))
+
+    def summary(self) -> Summary:
+        """
+        Summarise the whole file, each company once: its earliest line that fits.
+
+        Guarantee: `read` is the rows that fit, however often their company repeats, and `rejected`.
+        """
+        self._forget()
+        table = self._table("summary")
+        unreadable = self._count("SELECT count(DISTINCT line_byte_position) FROM reject_errors")
+        rows = _total(table["rows"]) + unreadable
+        fits = table.filter(table["fits"])
+        ids = fits["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        companies = ledger.from_ids(ids.astype(np.uint64))
+        if len(ids) > ledger.size(companies):
+            places = self.summary_without({})
+        else:
+            counts = pc.list_value_length(fits["companies"]).cast(pa.int64())
+            places = fits.select(PLACES.names[:3]).append_column(PLACES.names[3], counts)
+        return Summary(
+            read=rows,
+            rejected=rows - len(ids),
+            wrong_digits=_total(table["wrong_digits"]),
+            companies=companies,
+            places=places.cast(PLACES),
+        )
+
+    def summary_without(self, leave_out: ledger.Companies) -> pa.Table:
+        """Return the places once more, without the companies in `leave_out`."""
+        ids = pa.table({"company": ledger.to_ids(leave_out)})
+        self._connection.register("left_out", ids)
+        self._connection.execute("DELETE FROM leave_out")
+        self._connection.execute("INSERT INTO leave_out FROM left_out")
+        self._connection.unregister("left_out")
+        return self._table("summary_once").cast(PLACES)
+
+    def rejected(self) -> Iterator[tuple[str, str]]:
+        """
+        Yield every rejected row: its reason and its text.
+
+        The text of a row that could not be split is the line itself; that of a row with values that
+        do not fit is made of its values, quoted where they need it.
+        """
+        self._forget()
+        result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
+        while rows := result.fetchmany(10_000):
+            yield from rows
+        lines = self._connection.execute(
+            "SELECT arg_min(error_type, column_idx), any_value(csv_line) FROM reject_errors"
+            " GROUP BY line_byte_position ORDER BY line_byte_position"
+        )
+        while lines_read := lines.fetchmany(10_000):
+            for error, line in lines_read:
+                yield _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+
+    def _forget(self) -> None:
+        for table in ("reject_errors", "reject_scans"):
+            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _table(self, macro: str) -> pa.Table:
+        relation = self._connection.sql(f"FROM {macro}(?, ?, ?)", params=self._parameters)
+        return relation.to_arrow_table()
+
+    def _count(self, query: str) -> int:
+        rows = self._connection.execute(query).fetchall()
+        return int(rows[0][0])
+
+
+def connect(threads: int) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB of its own that knows the rules."""
+    connection = duckdb.connect(":memory:", config={"threads": threads})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
+    return connection
+
+
+@contextmanager
+def reading(
+    connection: duckdb.DuckDBPyConnection, descriptor: int, rules: Rules, *, gzipped: bool
+) -> Iterator[Reading]:
+    """
+    Open a file that `dialect.opened` opened, for reading by these rules.
+
+    Raises:
+        FileRejected: the file as a whole can not be read; the message says why.
+    """
+    with dialect.plain(descriptor, gzipped=gzipped) as (path, found):
+        yield Reading(connection, path, found, rules)
+
+
+def _view(path: str, dialect: Dialect) -> str:
+    names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    special = f"[\"{dialect.separator}\\r\\n]"
+    quoted = ", ".join(
+        f"CASE WHEN regexp_matches({name}, '{special}')"
+        f" THEN '\"' || replace({name}, '\"', '\"\"') || '\"' ELSE {name} END"
+        for name in names
+    )
+    # A null string that can not occur keeps empty values apart from missing columns.
+    return f"""
+        CREATE OR REPLACE TEMP VIEW raw AS
+        SELECT {", ".join(COLUMNS)}, concat_ws('{dialect.separator}', {quoted}) AS text
+        FROM read_csv('{path}', auto_detect = false, header = true, delim = '{dialect.separator}',
+                      quote = '"', escape = '"', nullstr = '\x01', columns = {{{columns}}},
+                      strict_mode = true, store_rejects = true, rejects_limit = 0)"""
+
+
+def _total(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(column).as_py() or 0)

@@ -1,0 +1,186 @@
+-- The rules: what a row must look like to count. One macro a column: *_reason says why not (NULL: fits).
+-- The reader gives a view raw(cnpj, data_abertura, cidade, estado, capital_social), all text; the
+-- same macros are called over a plain table by the tests. `text` is the row as text, for the quarantine.
+CREATE OR REPLACE TEMP VIEW raw AS
+    SELECT '' AS cnpj, '' AS data_abertura, '' AS cidade, '' AS estado, '' AS capital_social, '' AS text
+    LIMIT 0;
+CREATE OR REPLACE TEMP TABLE leave_out (company UBIGINT);
+
+CREATE OR REPLACE MACRO blank(v) AS trim(v, e' \t');
+
+-- cnpj: punctuated or bare, 12 characters of root and branch and 2 check digits.
+-- Numeric form: Instrução Normativa RFB 2.119/2022. Alphanumeric form: Instrução Normativa RFB 2.229/2024.
+CREATE OR REPLACE MACRO numeric_cnpj(c) AS
+    regexp_full_match(c, '[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{14}');
+CREATE OR REPLACE MACRO alphanumeric_cnpj(c) AS
+    regexp_full_match(c, '[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-[0-9]{2}|[0-9A-Z]{12}[0-9]{2}');
+CREATE OR REPLACE MACRO bare(c) AS replace(replace(replace(c, '.', ''), '/', ''), '-', '');
+CREATE OR REPLACE MACRO cnpj_number(c) AS CASE WHEN numeric_cnpj(c) THEN bare(c)::UBIGINT END;
+CREATE OR REPLACE MACRO cnpj_reason(c) AS CASE
+    WHEN c = '' THEN 'cnpj: missing'
+    WHEN NOT alphanumeric_cnpj(c) THEN 'cnpj: malformed'
+END;
+
+-- company: the id of ledger.py, from the first 12 characters.
+CREATE OR REPLACE MACRO company_id(root, branch) AS
+    ((root >> 16) << 37) | (branch << 16) | (root & 65535);
+CREATE OR REPLACE MACRO base36(s) AS list_reduce(
+    [(CASE WHEN c <= '9' THEN ascii(c) - 48 ELSE ascii(c) - 55 END)::UBIGINT FOR c IN string_split(s, '')],
+    lambda high, low: high * 36 + low);
+CREATE OR REPLACE MACRO alphanumeric_company(c) AS CASE
+    WHEN alphanumeric_cnpj(c)
+    THEN 9223372036854775808::UBIGINT | company_id(base36(bare(c)[1:8]), base36(bare(c)[9:12]))
+END;
+
+-- Check digits, modulo 11 over weights 2 to 9 from the right; a character's value is its ASCII code
+-- less 48 (Receita Federal, "Cálculo do dígito verificador do CNPJ alfanumérico").
+CREATE OR REPLACE MACRO check_digit(weighted) AS
+    CASE WHEN weighted % 11 < 2 THEN 0 ELSE 11 - weighted % 11 END;
+CREATE OR REPLACE MACRO check_digits(w1, w2) AS
+    check_digit(w1) * 10 + check_digit(w2 + 2 * check_digit(w1));
+CREATE OR REPLACE MACRO numeric_check_digits(n) AS check_digits(
+      n // 10000000000000 % 10 * 5 + n // 1000000000000 % 10 * 4 + n // 100000000000 % 10 * 3
+    + n // 10000000000 % 10 * 2 + n // 1000000000 % 10 * 9 + n // 100000000 % 10 * 8
+    + n // 10000000 % 10 * 7 + n // 1000000 % 10 * 6 + n // 100000 % 10 * 5
+    + n // 10000 % 10 * 4 + n // 1000 % 10 * 3 + n // 100 % 10 * 2,
+      n // 10000000000000 % 10 * 6 + n // 1000000000000 % 10 * 5 + n // 100000000000 % 10 * 4
+    + n // 10000000000 % 10 * 3 + n // 1000000000 % 10 * 2 + n // 100000000 % 10 * 9
+    + n // 10000000 % 10 * 8 + n // 1000000 % 10 * 7 + n // 100000 % 10 * 6
+    + n // 10000 % 10 * 5 + n // 1000 % 10 * 4 + n // 100 % 10 * 3);
+CREATE OR REPLACE MACRO weighted(s, weights) AS
+    list_sum([(ascii(s[i]) - 48) * weights[i] FOR i IN range(1, 13)]);
+CREATE OR REPLACE MACRO alphanumeric_check_digits(s) AS check_digits(
+    weighted(s, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]),
+    weighted(s, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3]));
+CREATE OR REPLACE MACRO wrong_alphanumeric_digits(c) AS
+    CASE WHEN alphanumeric_cnpj(c)
+         THEN bare(c)[13:14]::UBIGINT <> alphanumeric_check_digits(bare(c)) ELSE false END;
+
+-- data_abertura: an ISO 8601 date or instant, extended form; without a zone it is UTC.
+CREATE OR REPLACE MACRO instant(d) AS CASE
+    WHEN regexp_full_match(d, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?')
+    THEN try_cast(d AS TIMESTAMPTZ)
+END;
+CREATE OR REPLACE MACRO data_abertura_reason(d, now) AS CASE
+    WHEN d = '' THEN 'data_abertura: missing'
+    WHEN instant(d) IS NULL THEN 'data_abertura: not an ISO 8601 date or instant'
+    WHEN instant(d) < TIMESTAMPTZ '1800-01-01 00:00:00Z' THEN 'data_abertura: before 1800'
+    WHEN instant(d) > now + INTERVAL 1 DAY THEN 'data_abertura: more than a day in the future'
+END;
+
+-- cidade: becomes a Redis key, so nothing that could make it another key.
+CREATE OR REPLACE MACRO city(c) AS nfc_normalize(trim(regexp_replace(c, '[ \pZ]+', ' ', 'g')));
+CREATE OR REPLACE MACRO cidade_reason(c) AS CASE
+    WHEN regexp_matches(c, '[\p{Cc}\p{Cf}]') THEN 'cidade: control character'
+    WHEN city(c) = '' THEN 'cidade: missing'
+    WHEN length(city(c)) > 120 THEN 'cidade: longer than 120 characters'
+    WHEN regexp_matches(c, '[:/{}]') THEN 'cidade: one of : / { }'
+END;
+
+-- estado: the 26 states and the Federal District (IBGE).
+CREATE OR REPLACE MACRO estado_reason(e) AS CASE
+    WHEN e = '' THEN 'estado: missing'
+    WHEN e NOT IN ('AC', 'AL', 'AM', 'AP', 'BA', 'CE', 'DF', 'ES', 'GO', 'MA', 'MG', 'MS', 'MT', 'PA',
+                   'PB', 'PE', 'PI', 'PR', 'RJ', 'RN', 'RO', 'RR', 'RS', 'SC', 'SE', 'SP', 'TO')
+    THEN 'estado: not one of the 27'
+END;
+
+CREATE OR REPLACE MACRO place_reason(c, e) AS coalesce(cidade_reason(c), estado_reason(blank(e)));
+
+-- capital_social: reais and cents, 0 to 999,999,999,999.99. In files separated by semicolons the
+-- decimal comma; there a lone group of three after a point (1.234) could be either, so it is neither.
+CREATE OR REPLACE MACRO plain(v, brazilian) AS CASE
+    WHEN NOT brazilian THEN v
+    WHEN regexp_full_match(v, '[0-9]{1,3}(\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(\.[0-9]{3}){2,}|[0-9]+(,[0-9]*)?')
+    THEN replace(replace(v, '.', ''), ',', '.')
+    ELSE 'ambiguous'
+END;
+CREATE OR REPLACE MACRO capital(v, brazilian) AS CASE
+    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+(\.[0-9]{1,2})?')
+    THEN try_cast(plain(v, brazilian) AS DECIMAL(14, 2))
+END;
+CREATE OR REPLACE MACRO capital_social_reason(v, brazilian) AS CASE
+    WHEN v = '' THEN 'capital_social: missing'
+    WHEN capital(v, brazilian) IS NOT NULL THEN NULL
+    WHEN regexp_full_match(v, '(?i)[+-]?(nan|inf|infinity)') THEN 'capital_social: not a finite number'
+    WHEN regexp_full_match(v, '-[0-9.,]+') THEN 'capital_social: negative'
+    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+\.[0-9]{3,}')
+    THEN 'capital_social: more than two decimals'
+    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+(\.[0-9]{1,2})?')
+    THEN 'capital_social: above 999,999,999,999.99'
+    WHEN regexp_full_match(v, '[0-9.,]*[0-9][0-9.,]*') THEN 'capital_social: ambiguous number'
+    ELSE 'capital_social: not a number'
+END;
+
+-- Every row of raw, read: `fits` when all but the place does. cidade and estado have few distinct
+-- values, so they are looked at once a group (`summary`). What is rare (blanks around a value,
+-- letters in a CNPJ) is tried only where the plain form fails: in a CASE, the only expression that
+-- DuckDB evaluates for just those rows.
+CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
+    WITH tried AS (
+        SELECT *, cnpj_number(cnpj) AS number0, instant(data_abertura) AS opened0,
+               capital(capital_social, brazilian) AS capital0
+        FROM raw),
+    valued AS (
+        SELECT *,
+               CASE WHEN number0 IS NULL THEN cnpj_number(blank(cnpj)) ELSE number0 END AS number,
+               CASE WHEN opened0 IS NULL THEN instant(blank(data_abertura)) ELSE opened0 END AS opened,
+               CASE WHEN capital0 IS NULL THEN capital(blank(capital_social), brazilian)
+                    ELSE capital0 END AS capital
+        FROM tried),
+    identified AS (
+        SELECT *,
+               CASE WHEN number IS NULL THEN alphanumeric_company(blank(cnpj))
+                    ELSE company_id(number // 1000000, number // 100 % 10000) END AS company,
+               CASE WHEN number IS NULL THEN wrong_alphanumeric_digits(blank(cnpj))
+                    ELSE number % 100 <> numeric_check_digits(number) END AS wrong_digits
+        FROM valued)
+    SELECT *,
+           company IS NOT NULL AND capital IS NOT NULL AND NOT (strict AND wrong_digits)
+           AND coalesce(opened BETWEEN TIMESTAMPTZ '1800-01-01 00:00:00Z' AND now + INTERVAL 1 DAY,
+                        false) AS fits
+    FROM identified;
+
+-- One row per spelling of a place: what its rows add up to, and the companies in them.
+CREATE OR REPLACE MACRO summary(brazilian, now, strict) AS TABLE
+    WITH spelled AS (
+        SELECT cidade, estado,
+               count(*) AS rows,
+               count(*) FILTER (wrong_digits) AS wrong_digits,
+               sum(capital) FILTER (fits) AS total,
+               list(company) FILTER (fits) AS companies
+        FROM rows_read(brazilian, now, strict)
+        GROUP BY cidade, estado)
+    SELECT city(cidade) AS cidade, blank(estado) AS estado, rows, wrong_digits,
+           place_reason(cidade, estado) IS NULL AND companies IS NOT NULL AS fits,
+           CASE WHEN fits THEN total END AS capital_social_total,
+           CASE WHEN fits THEN companies END AS companies
+    FROM spelled;
+
+-- The same sums, each company once (its earliest line) and without those in leave_out(company).
+CREATE OR REPLACE MACRO summary_once(brazilian, now, strict) AS TABLE
+    WITH numbered AS (
+        SELECT row_number() OVER () AS line, * FROM rows_read(brazilian, now, strict)),
+    firsts AS (
+        SELECT company, arg_min({'cidade': cidade, 'estado': estado, 'capital': capital}, line) AS row
+        FROM numbered
+        WHERE fits AND place_reason(cidade, estado) IS NULL
+        GROUP BY company),
+    spelled AS (
+        SELECT row.cidade AS cidade, row.estado AS estado, sum(row.capital) AS total, count(*) AS n
+        FROM firsts ANTI JOIN leave_out USING (company)
+        GROUP BY ALL)
+    SELECT city(cidade) AS cidade, blank(estado) AS estado,
+           total AS capital_social_total, n AS quantidade_empresas
+    FROM spelled;
+
+-- The rows that do not fit, each with its first reason in the order of the columns.
+CREATE OR REPLACE MACRO rows_rejected(brazilian, now, strict) AS TABLE
+    SELECT coalesce(cnpj_reason(blank(cnpj)),
+                    CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
+                    data_abertura_reason(blank(data_abertura), now),
+                    place_reason(cidade, estado),
+                    capital_social_reason(blank(capital_social), brazilian)) AS reason,
+           text
+    FROM rows_read(brazilian, now, strict)
+    WHERE NOT fits OR place_reason(cidade, estado) IS NOT NULL;

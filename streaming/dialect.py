@@ -1,0 +1,197 @@
+"""
+How one file is written: its header, separator, encoding and line ends.
+
+DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Latin-1, mixed
+line ends) is turned into that first, in an unnamed temporary file.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import os
+import re
+import stat
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from streaming.errors import FileRejected
+
+COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
+HEADER_BYTES = 1024 * 1024
+CHUNK = 256 * 1024
+
+_MULTIBYTE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a reader has to know about a file; `header` keeps the file's order of columns."""
+
+    header: tuple[str, ...]
+    separator: str
+    extra: tuple[str, ...]
+
+    @property
+    def brazilian(self) -> bool:
+        """Whether money is written 1.234,56: it is in files separated by semicolons."""
+        return self.separator == ";"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """
+    Open a regular file, never through a link, and yield its descriptor.
+
+    Raises:
+        FileRejected: it is a directory, a link, a pipe or anything else but a file.
+        OSError: it is gone, or may not be read.
+    """
+    # Non-blocking, so that a pipe without a writer does not hold the stream.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        if (kind := _kind(path.lstat().st_mode)) != "file":
+            raise FileRejected(f"not a file: {kind}") from None
+        raise
+    try:
+        if (kind := _kind(os.fstat(descriptor).st_mode)) != "file":
+            raise FileRejected(f"not a file: {kind}")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
+    """
+    Yield a path that DuckDB can read as plain UTF-8, and the dialect.
+
+    Encoding, decided for the whole file: UTF-8 when it is valid, or when it has valid multi-byte
+    characters beside the invalid ones (the bad lines are then rejected one by one); else Latin-1.
+
+    Raises:
+        FileRejected: empty, binary, broken gzip, UTF-16, or a header without the five columns.
+    """
+    with ExitStack() as stack:
+        source = stack.enter_context(os.fdopen(os.dup(descriptor), "rb", buffering=0))
+        source.seek(0)
+        if gzipped:
+            unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))
+            _unpack(source, unpacked)
+            source = unpacked  # type: ignore[assignment]  # both are raw binary files
+        latin1, mixed = _scan(source)
+        dialect = _dialect(source, "latin-1" if latin1 else "utf-8")
+        if latin1 or mixed:
+            copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
+            _normalise(source, copy, latin1=latin1)
+            source = copy  # type: ignore[assignment]
+        yield f"/proc/self/fd/{source.fileno()}", dialect
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFREG: "file",
+        stat.S_IFDIR: "a directory",
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+    source.seek(0)
+    while chunk := source.read(CHUNK):
+        yield chunk
+
+
+def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
+    header = True
+    try:
+        for chunk in _chunks(gzip.GzipFile(fileobj=source)):  # type: ignore[arg-type]
+            target.write(chunk)
+            # A header without an end is no CSV: do not unpack gigabytes of zeros to learn that.
+            if header and target.tell() > HEADER_BYTES:
+                target.seek(0)
+                _first_line(target.read(HEADER_BYTES + 1))
+                target.seek(0, io.SEEK_END)
+                header = False
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FileRejected(f"broken gzip: {error}") from None
+
+
+def _scan(source: IO[bytes]) -> tuple[bool, bool]:
+    """Return whether the bytes are Latin-1, and whether their line ends are mixed."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    valid, multibyte, returns, feeds, pairs, last = True, False, 0, 0, 0, b""
+    for chunk in _chunks(source):
+        if valid and not (chunk.isascii() and not decoder.getstate()[0]):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError:
+                valid = False
+        if not multibyte and not chunk.isascii():
+            multibyte = bool(_MULTIBYTE.search(chunk))
+        if b"\r" in chunk:
+            returns += chunk.count(b"\r")
+            pairs += chunk.count(b"\r\n")
+        pairs += last.endswith(b"\r") and chunk.startswith(b"\n")
+        feeds += returns and chunk.count(b"\n")
+        last = chunk[-1:]
+    if valid:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            valid = False
+    return not valid and not multibyte, 0 < returns and not (returns == feeds == pairs)
+
+
+def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
+    """Copy with every line end as LF, and Latin-1 as UTF-8."""
+    held = b""
+    for chunk in _chunks(source):
+        chunk, held = held + chunk, b""
+        if chunk.endswith(b"\r"):
+            chunk, held = chunk[:-1], b"\r"
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        target.write(chunk.decode("latin-1").encode() if latin1 else chunk)
+    if held:
+        target.write(b"\n")
+
+
+def _first_line(start: bytes) -> bytes:
+    if not start.strip():
+        raise FileRejected("empty file")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FileRejected("UTF-16: save it as UTF-8")
+    line = re.split(rb"\r|\n", start.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n"), maxsplit=1)[0]
+    if b"\0" in line[:HEADER_BYTES]:
+        raise FileRejected("binary file")
+    if len(line) > HEADER_BYTES - 8:
+        raise FileRejected(f"header longer than {HEADER_BYTES:,} bytes")
+    return line
+
+
+def _dialect(source: IO[bytes], encoding: str) -> Dialect:
+    source.seek(0)
+    line = _first_line(source.read(HEADER_BYTES + 1)).decode(encoding, errors="replace")
+    candidates = {}
+    for separator in ",;":
+        names = [name.strip().lower() for name in next(csv.reader([line], delimiter=separator), [])]
+        candidates[separator] = names
+    separator = max(candidates, key=lambda s: len(set(COLUMNS) & set(candidates[s])))
+    names = candidates[separator]
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise FileRejected(f"missing column: {', '.join(missing)}")
+    if doubled := [name for name in COLUMNS if names.count(name) > 1]:
+        raise FileRejected(f"column twice: {', '.join(doubled)}")
+    extra = tuple(name for name in names if name not in COLUMNS)
+    return Dialect(tuple(names), separator, extra)

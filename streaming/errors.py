@@ -1,0 +1,63 @@
+"""
+Everything the service raises on purpose, as a tree.
+
+CityFeaturesError
+├── Retryable                 trying again may help; nothing was written
+│   ├── Conflict              another writer committed first: recompute against the new state
+│   ├── FileChanged           a file changed between reading and commit: recompute without it
+│   └── RedisUnavailable      no answer from Redis
+└── Permanent                 a person has to do something first; the message says what
+    ├── FileRejected          this file can not be read; the others go on
+    ├── KeyRefused            a Redis key holds something that is not ours to change
+    ├── RedisRefused          Redis answered, and refused (memory, permissions, read-only, cluster)
+    ├── EnvironmentRefused    Java, a directory, a server binary or a setting is missing or wrong
+    └── RunFailed             Spark gave up on a run
+"""
+
+
+class CityFeaturesError(Exception):
+    """Base of all errors the service raises on purpose: the message is for the user."""
+
+
+class Retryable(CityFeaturesError):
+    """Nothing was written; the same work may succeed when it is tried again."""
+
+
+class Conflict(Retryable):
+    """Another writer committed between reading the version and the merge."""
+
+
+class FileChanged(Retryable):
+    """Files changed or vanished after they were read, before their batch was committed."""
+
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__(f"changed while being read: {', '.join(paths)}")
+        self.paths = paths
+
+
+class RedisUnavailable(Retryable):
+    """Redis did not answer within the retries."""
+
+
+class Permanent(CityFeaturesError):
+    """Trying again without a change gives the same result."""
+
+
+class FileRejected(Permanent):
+    """A file as a whole can not be read; the message is the reason that is recorded for it."""
+
+
+class KeyRefused(Permanent):
+    """A key under a city's or the ledger's name holds a value of another kind."""
+
+
+class RedisRefused(Permanent):
+    """Redis answered with an error that trying again does not cure."""
+
+
+class EnvironmentRefused(Permanent):
+    """The machine or the settings lack something the service needs."""
+
+
+class RunFailed(Permanent):
+    """Spark could not finish the run; nothing of the batch in hand was committed."""
