@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from streaming import dialect, ledger
 from streaming.dialect import COLUMNS, Dialect
+from streaming.errors import FileRejected
 
 PLACES = pa.schema(
     [
@@ -35,6 +36,9 @@ _UNREADABLE = {
     "LINE SIZE OVER MAXIMUM": "row: longer than 2,097,152 bytes",
     "INVALID ENCODING": "row: invalid UTF-8",
 }
+
+
+Connection = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,7 @@ class Summary:
 class Reading:
     """A file that is open for reading; made by `reading`."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, path: str, dialect: Dialect, rules: Rules
-    ) -> None:
+    def __init__(self, connection: Connection, path: str, dialect: Dialect, rules: Rules) -> None:
         self.dialect = dialect
         self._connection = connection
         self._parameters = [dialect.brazilian, rules.now, rules.strict]
@@ -145,7 +147,7 @@ class Reading:
         return int(rows[0][0])
 
 
-def connect(threads: int) -> duckdb.DuckDBPyConnection:
+def connect(threads: int) -> Connection:
     """Return a DuckDB of its own that knows the rules."""
     connection = duckdb.connect(":memory:", config={"threads": threads})
     connection.execute("SET TimeZone = 'UTC'")
@@ -155,7 +157,7 @@ def connect(threads: int) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def reading(
-    connection: duckdb.DuckDBPyConnection, descriptor: int, rules: Rules, *, gzipped: bool
+    connection: Connection, descriptor: int, rules: Rules, *, gzipped: bool
 ) -> Iterator[Reading]:
     """
     Open a file that `dialect.opened` opened, for reading by these rules.
@@ -164,13 +166,16 @@ def reading(
         FileRejected: the file as a whole can not be read; the message says why.
     """
     with dialect.plain(descriptor, gzipped=gzipped) as (path, found):
-        yield Reading(connection, path, found, rules)
+        try:
+            yield Reading(connection, path, found, rules)
+        except duckdb.InvalidInputException as error:
+            raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
 
 
 def _view(path: str, dialect: Dialect) -> str:
     names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    special = f"[\"{dialect.separator}\\r\\n]"
+    special = f'["{dialect.separator}\\r\\n]'
     quoted = ", ".join(
         f"CASE WHEN regexp_matches({name}, '{special}')"
         f" THEN '\"' || replace({name}, '\"', '\"\"') || '\"' ELSE {name} END"

@@ -45,26 +45,39 @@ class Dialect:
         return self.separator == ";"
 
 
+class Changed(Exception):
+    """The file is gone, or not the one that was looked at."""
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: Path, size: int, mtime: int) -> Iterator[int]:
     """
     Open a regular file, never through a link, and yield its descriptor.
 
+    Guarantee: when the block ends without an error, the file had this size (bytes) and mtime
+    (nanoseconds) from its beginning to its end.
+
     Raises:
+        Changed: it is gone, or it has or came to have another size or mtime.
         FileRejected: it is a directory, a link, a pipe or anything else but a file.
-        OSError: it is gone, or may not be read.
+        OSError: it may not be read.
     """
     # Non-blocking, so that a pipe without a writer does not hold the stream.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Changed from None
     except OSError:
-        if (kind := _kind(path.lstat().st_mode)) != "file":
-            raise FileRejected(f"not a file: {kind}") from None
+        _check_kind(path.lstat())
         raise
     try:
-        if (kind := _kind(os.fstat(descriptor).st_mode)) != "file":
-            raise FileRejected(f"not a file: {kind}")
-        yield descriptor
+        _check(os.fstat(descriptor), size, mtime)
+        try:
+            yield descriptor
+        except FileRejected:
+            _check(os.fstat(descriptor), size, mtime)  # broken, or only not finished?
+            raise
+        _check(os.fstat(descriptor), size, mtime)
     finally:
         os.close(descriptor)
 
@@ -96,15 +109,21 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 
-def _kind(mode: int) -> str:
+def _check(status: os.stat_result, size: int, mtime: int) -> None:
+    _check_kind(status)
+    if (status.st_size, status.st_mtime_ns) != (size, mtime):
+        raise Changed
+
+
+def _check_kind(status: os.stat_result) -> None:
     kinds = {
-        stat.S_IFREG: "file",
         stat.S_IFDIR: "a directory",
         stat.S_IFLNK: "a symbolic link",
         stat.S_IFIFO: "a pipe",
         stat.S_IFSOCK: "a socket",
     }
-    return kinds.get(stat.S_IFMT(mode), "a device")
+    if not stat.S_ISREG(status.st_mode):
+        raise FileRejected(f"not a file: {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}")
 
 
 def _chunks(source: IO[bytes]) -> Iterator[bytes]:

@@ -66,7 +66,9 @@ def pack(companies: Companies) -> dict[str, bytes]:
 
 def unpack(blocks: Mapping[str, bytes | None]) -> Companies:
     """Return the set held in these blocks; a block without bytes is empty."""
-    return {name: BitMap64.deserialize(data) if data else BitMap64() for name, data in blocks.items()}
+    return {
+        name: BitMap64.deserialize(data) if data else BitMap64() for name, data in blocks.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -130,4 +132,3 @@ def _number(name: str) -> int:
     if name.startswith("A"):
         return int(name[1:]) + (ALPHANUMERIC >> BLOCK_BITS)
     return int(name)
-

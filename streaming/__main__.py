@@ -1,0 +1,244 @@
+"""The command line: results on stdout, logs on stderr; exit 0 done, 1 failed, 2 wrong usage."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from contextlib import nullcontext
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from streaming import files, logs, quarantine, server, settings, views
+from streaming.errors import CityFeaturesError
+from streaming.settings import Settings
+from streaming.store import Store
+
+app = typer.Typer(
+    name="city-features",
+    help="Exact features per city from CSV files of new companies: each company counts once.",
+    epilog="Settings come from the environment or .env; README.md lists them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+redis_app = typer.Typer(no_args_is_help=True, help="The Redis in use: its URL, a command, stop.")
+app.add_typer(redis_app, name="redis")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def connect(config: Settings, *, retries: int = 1) -> Store:
+    """Return the store of these settings, with the server of its own where no URL is set."""
+    url = config.redis_url.get_secret_value() if config.redis_url else server.url(config.redis_dir)
+    return Store(url, config, retries=retries)
+
+
+def emit(document: object) -> None:
+    """Print one JSON document; money as text with two decimals."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+    typer.echo(text)
+
+
+def _plain(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, Decimal) else str(value)
+
+
+def _configured() -> Settings:
+    config = settings.load()
+    logs.configure(config)
+    return config
+
+
+@app.command(epilog="Example: city-features drop novas.csv --as novas-2026-11-24.csv")
+def drop(
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False)],
+    name: Annotated[str | None, typer.Option("--as", help="Its name there; one FILE only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy files into the landing zone, each whole or not at all."""
+    if name is not None and len(sources) > 1:
+        raise typer.BadParameter("--as goes with one FILE", param_hint="--as")
+    config = _configured()
+    dropped = []
+    for source in sources:
+        path, copied = files.drop(source, config.landing_zone, name)
+        dropped.append({"source": str(source), "path": path, "copied": copied})
+        if not as_json:
+            said = "dropped as" if copied else "is there already, same content, as"
+            typer.echo(f"{source} {said} {config.landing_zone / path}")
+    if as_json:
+        emit({"dropped": dropped})
+
+
+@app.command(
+    epilog="Examples: city-features run · city-features run --json · city-features run --follow"
+)
+def run(
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay, and ingest what comes, until SIGTERM or Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ingest the new files of the landing zone into Redis."""
+    config = _configured()
+    started = time.monotonic()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store = connect(config, retries=8)
+    outcomes = {}
+    totals = dict.fromkeys(("read", "new", "duplicates", "rejected"), 0)
+    for outcome in _ingest(config, store, stop, follow=follow):
+        if not follow:
+            outcomes[outcome.file] = outcome
+        for key in totals:
+            totals[key] += getattr(outcome, key)
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        done = [asdict(o) for o in outcomes.values()]
+        emit({"files": done, **totals, "version": store.version(), "seconds": seconds})
+    elif not follow:
+        views.run(list(outcomes.values()), totals, seconds)
+
+
+def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bool) -> list[Any]:
+    """Run the query; nothing of Spark is loaded where there is nothing to do."""
+    from streaming.claim import claimed, waiting
+
+    found: list[Any] = []
+    console = Console(stderr=True)
+    interactive = console.is_terminal and config.log_format == "console"
+    with claimed(config, "follow" if follow else "run") as checkpoint:
+        if not follow and not waiting(config, store):
+            return []
+        with console.status("starting Spark") if interactive else nullcontext() as status:
+            from streaming import session
+            from streaming.query import Query
+
+            spark = session.start(config)
+
+            def report(outcomes: list[Any]) -> None:
+                found.extend(outcomes)
+                if status is not None:
+                    rows = sum(o.read for o in found)
+                    status.update(f"{len(found)} files, {rows:,} rows ingested")
+
+            try:
+                if status is not None:
+                    status.update("ingesting")
+                query = Query(spark, store, config, stop, report)
+                (query.follow if follow else query.run_available)(checkpoint)
+            finally:
+                spark.stop()
+    return found
+
+
+@app.command(epilog='Examples: city-features show "São Paulo" · city-features show --top 10')
+def show(
+    cidade: Annotated[str | None, typer.Argument(help="One city, and it in each state.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the largest by capital.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the features in Redis."""
+    config = _configured()
+    found = connect(config).features(cidade)
+    if cidade is not None and not found:
+        raise CityFeaturesError(
+            f"no features of {cidade!r}; city-features show lists all there are"
+        )
+    if top is not None:
+        places = [f for f in found if f.estado is not None or cidade is not None]
+        found = sorted(places, key=lambda f: (-f.capital_social_total, f.key))[:top]
+    if as_json:
+        emit({"features": [asdict(f) for f in found]})
+    else:
+        views.features(found)
+
+
+@app.command(epilog="Example: city-features status --json")
+def status(as_json: Json = False) -> None:
+    """Tell what was ingested, what waits, what was rejected, and how fresh it is."""
+    config = _configured()
+    document = views.status_of(config, connect(config))
+    emit(document) if as_json else views.status(document)
+
+
+@app.command(epilog="Example: city-features check && city-features run")
+def check(as_json: Json = False) -> None:
+    """Check what a run needs: Java, directories, Redis and its settings; exit 1 if anything lacks."""
+    from streaming import checks
+
+    config = _configured()
+    found = checks.run(config, lambda: connect(config))
+    ok = all(c.ok for c in found)
+    if as_json:
+        emit({"ok": ok, "checks": [asdict(c) for c in found]})
+    else:
+        views.checks(found)
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command("quarantine", epilog="Example: city-features quarantine novas.csv")
+def quarantine_(
+    file: Annotated[str | None, typer.Argument(help="Only of this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show rejected rows and files, each with its reason."""
+    config = _configured()
+    records = connect(config).records()
+    rejected = [
+        {"file": path, "reason": record.reason}
+        for path, record in sorted(records.items())
+        if record.state == "rejected" and file in (None, path)
+    ]
+    rows = quarantine.rows(config.quarantine_dir, file)
+    if as_json:
+        emit({"rows": list(rows), "files": rejected})
+    else:
+        views.quarantine(rows, rejected)
+
+
+@redis_app.command()
+def url() -> None:
+    """Print the URL in use, without a password; starts the server of its own if need be."""
+    config = _configured()
+    typer.echo(config.redis_place if config.redis_url is not None else server.url(config.redis_dir))
+
+
+@redis_app.command(
+    epilog='Example: city-features redis cli hgetall "São Paulo"',
+    context_settings={"ignore_unknown_options": True},
+)
+def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> None:
+    """Run one Redis command, as redis-cli would, so that nobody needs redis-cli to look."""
+    store = connect(_configured())
+    with store.translated():
+        views.reply(store.client.execute_command(*command))
+
+
+@redis_app.command()
+def stop() -> None:
+    """Stop the server of its own; its data stays and comes back with the next command."""
+    config = _configured()
+    stopped = server.stop(config.redis_dir)
+    typer.echo(f"the server in {config.redis_dir} {'stopped' if stopped else 'did not run'}")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except CityFeaturesError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

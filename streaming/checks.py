@@ -1,0 +1,113 @@
+"""What has to be right before a run: Java, directories, Redis."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import redis
+
+from streaming import session
+from streaming.errors import CityFeaturesError, EnvironmentRefused
+from streaming.settings import Settings
+from streaming.store import Store
+
+REDIS = (6, 2)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: whether it is right, and what was seen or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
+    """Look at everything a run needs; never raises for what it finds."""
+    return [
+        _try("java", session.java_version),
+        _try("landing zone", lambda: _writable(settings.landing_zone, "LANDING_ZONE")),
+        _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
+        _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),
+        *_redis(connect),
+    ]
+
+
+def _try(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except CityFeaturesError as error:
+        return Check(name, False, str(error))
+
+
+def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
+    probe = directory / f".{uuid4().hex}"
+    try:
+        if make:
+            directory.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{directory} can not be written: {error.strerror}; create it or set {setting}"
+        ) from None
+    return str(directory.absolute())
+
+
+def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
+    try:
+        store = connect()
+        with store.translated():
+            store.client.ping()
+    except CityFeaturesError as error:
+        yield Check("redis: reachable", False, str(error))
+        return
+    yield Check("redis: reachable", True, store.place)
+    try:
+        with store.translated():
+            info: dict[str, Any] = store.client.info()
+            settings: dict[str, str] = _config(store)
+    except CityFeaturesError as error:
+        yield Check("redis: readable", False, str(error))
+        return
+    version = str(info["redis_version"])
+    new_enough = tuple(int(part) for part in version.split(".")[:2]) >= REDIS
+    yield Check("redis: version", new_enough, f"{version} (6.2 or newer)")
+    yield Check(
+        "redis: not a cluster",
+        not info.get("cluster_enabled"),
+        (
+            "a single primary"
+            if not info.get("cluster_enabled")
+            else "the script needs all keys in one"
+        ),
+    )
+    yield Check(
+        "redis: writable", info["role"] == "master", f"role {info['role']}; writes need the primary"
+    )
+    aof = settings.get("appendonly"), settings.get("appendfsync")
+    yield Check(
+        "redis: AOF",
+        aof == ("yes", "always"),
+        f"appendonly {aof[0]}, appendfsync {aof[1]} (yes, always: a commit survives a power cut)",
+    )
+    policy = settings.get("maxmemory-policy")
+    yield Check(
+        "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
+    )
+
+
+def _config(store: Store) -> dict[str, str]:
+    """Return the server's settings; a server that hides them tells AOF and policy in INFO."""
+    try:
+        return dict(store.client.config_get("append*", "maxmemory-policy"))
+    except redis.NoPermissionError:
+        info: dict[str, Any] = store.client.info()
+        return {
+            "appendonly": "yes" if info.get("aof_enabled") else "no",
+            "appendfsync": "not readable with this user",
+            "maxmemory-policy": str(info.get("maxmemory_policy")),
+        }

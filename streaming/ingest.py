@@ -1,0 +1,219 @@
+"""
+One batch of files into Redis: summarise, decide, aggregate, merge.
+
+The same function serves the stream and the reconcile pass.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import structlog
+import tenacity
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from streaming import features, ledger
+from streaming.companies import Rules
+from streaming.errors import Conflict, FileChanged
+from streaming.features import Report, Source
+from streaming.files import File, look
+from streaming.settings import Settings
+from streaming.store import Commit, Record, Store
+
+ATTEMPTS = 20
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.ingest")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did with one file: `state` is that of its record, or `waiting` when it has none."""
+
+    file: str
+    read: int
+    new: int
+    duplicates: int
+    rejected: int
+    state: str
+    reason: str | None
+
+
+class Ingest:
+    """
+    Ingests batches of files, one at a time.
+
+    Guarantee: when `__call__` returns, each of these files that was still the same has a record in
+    Redis, and each of their companies counts exactly once, whatever else writes there meanwhile. When
+    it raises, nothing of the batch was written, or all of it was and the next call finds that out.
+    """
+
+    def __init__(self, spark: SparkSession, store: Store, settings: Settings) -> None:
+        self._spark = spark
+        self._store = store
+        self._settings = settings
+        self._landing_zone = settings.landing_zone.absolute()
+        self._quarantine = settings.quarantine_dir.absolute()
+        self.turn = threading.Lock()
+        """Held while a batch is in hand."""
+
+    def __call__(self, batch: Iterable[File]) -> list[Outcome]:
+        """
+        Ingest those of these files that have no record yet.
+
+        Returns:
+            What became of each file this call recorded, or could not read now, in ingest order.
+
+        Raises:
+            Conflict, FileChanged: it lost every one of its attempts to other writers.
+            KeyRefused, RedisRefused, RedisUnavailable: nothing was written.
+            PySparkException: reading failed; nothing was written.
+        """
+        files = sorted(batch)
+        sent: dict[str, Record] = {}
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Conflict, FileChanged)),
+            wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            before_sleep=lambda state: log.info(
+                "recomputing", why=str(state.outcome and state.outcome.exception())
+            ),
+            reraise=True,
+        )
+        with self.turn:
+            return retrying(self._attempt, files, sent)
+
+    def _attempt(self, files: list[File], sent: dict[str, Record]) -> list[Outcome]:
+        version = self._store.version()
+        records = self._store.records([f.path for f in files])
+        # A reply can be lost after the script ran: then the record is the very one that was sent.
+        done = {p: r for p, r in records.items() if sent.get(p) == r}
+        open_ = [f for f in files if not (f.path in records and records[f.path].is_of(f))]
+        outcomes = [_outcome(path, record) for path, record in done.items()]
+        if not open_:
+            return outcomes
+        at = datetime.now(UTC)
+        rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
+        summaries = self._summarise([self._source(f) for f in open_], rules).persist()
+        try:
+            reports, companies = _collect(summaries)
+            counted = [f for f in open_ if reports[f.path].outcome == "read"]
+            verdicts, grown = ledger.decide(
+                (companies.get(f.path, {}) for f in counted),
+                self._store.companies(ledger.blocks(companies.values())),
+            )
+            by_path = dict(zip((f.path for f in counted), verdicts, strict=True))
+            increments = self._increments(summaries, counted, by_path, rules)
+        finally:
+            summaries.unpersist()
+        new_records = {}
+        for file in open_:
+            report = reports[file.path]
+            if report.outcome in ("read", "rejected"):
+                new = by_path[file.path].new if report.outcome == "read" else 0
+                new_records[file.path] = _record(file, report, new, version + 1, at)
+            elif report.outcome == "unreadable":
+                outcomes.append(Outcome(file.path, 0, 0, 0, 0, "waiting", report.reason))
+                log.error("file can not be read now", file=file.path, reason=report.reason)
+        self._unchanged(f for f in open_ if f.path in new_records)
+        if new_records:
+            sent.update(new_records)
+            commit = Commit(version, at.isoformat(), increments, grown, new_records)
+            self._store.merge(commit)
+            for path, record in new_records.items():
+                _say(path, record, reports[path])
+        return outcomes + [_outcome(path, record) for path, record in new_records.items()]
+
+    def _source(self, file: File) -> Source:
+        return Source(file.path, str(self._landing_zone / file.path), file.size, file.mtime)
+
+    def _summarise(self, sources: Sequence[Source], rules: Rules) -> DataFrame:
+        return features.summarise(self._spark, sources, rules, self._quarantine)
+
+    def _increments(
+        self,
+        summaries: DataFrame,
+        files: list[File],
+        verdicts: dict[str, ledger.Verdict],
+        rules: Rules,
+    ) -> dict[tuple[str, str], tuple[Decimal, int]]:
+        """Add up what is new: all of the files without repeats, and part of those with some."""
+        whole = [f.path for f in files if verdicts[f.path].all_new]
+        partly = [
+            replace(self._source(f), leave_out=ledger.pack(verdicts[f.path].repeats))
+            for f in files
+            if verdicts[f.path].repeats and verdicts[f.path].new
+        ]
+        parts = []
+        if len(whole) == len(files):
+            parts.append(summaries)
+        elif whole:
+            parts.append(summaries.where(F.col("file").isin(whole)))
+        if partly:
+            again = self._summarise(partly, rules).persist()
+            parts.append(again)
+        if not parts:
+            return {}
+        try:
+            rows = features.aggregate(parts[0].union(again) if parts[1:] else parts[0]).collect()
+            if partly:
+                reports, _ = _collect(again)
+                if changed := [p for p, r in reports.items() if r.outcome != "read"]:
+                    raise FileChanged(changed)
+        finally:
+            if partly:
+                again.unpersist()
+        return {(r[0], r[1]): (r[2], r[3]) for r in rows}
+
+    def _unchanged(self, files: Iterable[File]) -> None:
+        changed = [f.path for f in files if look(self._landing_zone, f.path) != f]
+        if changed:
+            raise FileChanged(changed)
+
+
+def _collect(summaries: DataFrame) -> tuple[dict[str, Report], dict[str, ledger.Companies]]:
+    """Bring the reports and the companies (never the places) of summaries to the driver."""
+    rows = summaries.where(F.col("cidade").isNull()).select("file", "report", "block", "companies")
+    reports: dict[str, Report] = {}
+    blocks: dict[str, dict[str, bytes | None]] = {}
+    for file, report, block, members in rows.collect():
+        if report is None:
+            blocks.setdefault(file, {})[block] = bytes(members)
+        else:
+            reports[file] = Report(**json.loads(report))
+    return reports, {file: ledger.unpack(packed) for file, packed in blocks.items()}
+
+
+def _record(file: File, report: Report, new: int, version: int, at: datetime) -> Record:
+    return Record(
+        size=file.size,
+        mtime=file.mtime,
+        read=report.read,
+        new=new,
+        duplicates=report.read - report.rejected - new,
+        rejected=report.rejected,
+        state="rejected" if report.outcome == "rejected" else "ingested",
+        version=version,
+        at=at.isoformat(),
+        reason=report.reason,
+    )
+
+
+def _outcome(path: str, r: Record) -> Outcome:
+    return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
+
+
+def _say(path: str, record: Record, report: Report) -> None:
+    counts = {k: getattr(record, k) for k in ("read", "new", "duplicates", "rejected")}
+    if record.state == "rejected":
+        log.warning("file rejected", file=path, reason=record.reason)
+        return
+    if report.extra:
+        log.warning("columns ignored", file=path, columns=report.extra)
+    if report.wrong_digits:
+        log.warning("CNPJs with wrong check digits", file=path, rows=report.wrong_digits)
+    say: Callable[..., None] = log.warning if record.rejected else log.info
+    say("file ingested", file=path, **counts)

@@ -1,0 +1,64 @@
+"""
+Rejected rows, where a person finds them: one JSON lines file for each file that has any.
+
+Each line is `{"file", "reason", "raw"}`. The file is replaced whole when its source is read again, so
+it always shows the latest reading, however often a batch is repeated.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from streaming.errors import EnvironmentRefused
+
+NAME_BYTES = 200
+
+
+def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
+    """
+    Replace the rejected rows (reason, raw line) of a file; none removes what was there.
+
+    Returns:
+        How many rows there were.
+    """
+    target = _path(directory, file)
+    hidden = target.with_name(f".{uuid4().hex}")
+    count = 0
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with hidden.open("x", encoding="utf-8") as writer:
+            for reason, raw in rows:
+                row = {"file": file, "reason": reason, "raw": raw}
+                writer.write(json.dumps(row, ensure_ascii=False) + "\n")
+                count += 1
+        if count:
+            hidden.replace(target)
+        else:
+            target.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"quarantine {directory} can not be written: {error.strerror}; "
+            "nothing was counted. Make it writable or set QUARANTINE, then run again"
+        ) from None
+    finally:
+        hidden.unlink(missing_ok=True)
+    return count
+
+
+def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
+    """Yield the rejected rows, of one file or of all, in order of file names."""
+    paths = [_path(directory, file)] if file else sorted(directory.glob("[!.]*.jsonl"))
+    for path in paths:
+        if path.exists():
+            with path.open(encoding="utf-8") as reader:
+                yield from map(json.loads, reader)
+
+
+def _path(directory: Path, file: str) -> Path:
+    encoded = file.encode("utf-8", "surrogateescape")
+    if len(encoded) > NAME_BYTES:
+        short = encoded[: NAME_BYTES - 20].decode("utf-8", "ignore")
+        file = f"{short}-{sha256(encoded).hexdigest()[:12]}"
+    return directory / f"{file}.jsonl"

@@ -1,0 +1,157 @@
+"""
+The stream: Spark discovers files, `ingest` counts them, the reconcile pass finds what Spark missed.
+
+Spark's checkpoint only saves second looks. What Redis has no record of is ingested, whatever the
+checkpoint says: files overwritten in place, files with old times, and all that Redis lost.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+import structlog
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from streaming import files
+from streaming.claim import waiting
+from streaming.errors import CityFeaturesError, RunFailed
+from streaming.files import File
+from streaming.ingest import Ingest, Outcome
+from streaming.settings import Settings
+from streaming.store import Store
+
+POLL = 0.1
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.query")
+
+
+class Query:
+    """One streaming query over the landing zone, and the reconcile pass beside it."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        store: Store,
+        settings: Settings,
+        stop: threading.Event,
+        report: Callable[[list[Outcome]], None],
+    ) -> None:
+        self._spark = spark
+        self._store = store
+        self._settings = settings
+        self._stop = stop
+        self._report = report
+        self._ingest = Ingest(spark, store, settings)
+        self._unsettled: set[str] = set()
+        self._error: BaseException | None = None
+
+    def run_available(self, checkpoint: Path) -> None:
+        """Ingest all there is, wait for files still being written, and return."""
+        query = self._start(checkpoint, follow=False)
+        while not query.awaitTermination(POLL) and not self._stop.is_set():
+            pass
+        self._end(query)
+        deadline = time.monotonic() + self._settings.settle_timeout
+        said = False
+        while left := self._reconcile():
+            if self._stop.is_set():
+                return
+            if time.monotonic() > deadline:
+                log.warning("still being written: left for the next run", files=left)
+                self._report([Outcome(p, 0, 0, 0, 0, "waiting", "being written") for p in left])
+                return
+            if not said:
+                log.info("waiting for files to stand still", files=left)
+                said = True
+            self._stop.wait(POLL)
+
+    def follow(self, checkpoint: Path) -> None:
+        """Ingest what there is and what comes, until `stop` is set."""
+        self._reconcile()
+        query = self._start(checkpoint, follow=True)
+        log.info("following", landing_zone=str(self._settings.landing_zone))
+        due = time.monotonic() + self._settings.reconcile_seconds
+        while not self._stop.wait(POLL) and query.isActive:
+            if self._unsettled or time.monotonic() > due:
+                self._reconcile()
+                due = time.monotonic() + self._settings.reconcile_seconds
+        self._end(query)
+
+    def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery:
+        landing_zone = self._settings.landing_zone.absolute()
+        stream = (
+            self._spark.readStream.format("binaryFile")
+            .option("pathGlobFilter", "*.csv*")
+            .option("maxFilesPerTrigger", self._settings.max_files_per_trigger)
+            .load(landing_zone.as_uri())
+            .select("path")
+            .writeStream.foreachBatch(self._batch)
+            .option("checkpointLocation", checkpoint.as_uri())
+        )
+        with self._spark_errors():
+            if follow:
+                return stream.trigger(processingTime="50 milliseconds").start()
+            return stream.trigger(availableNow=True).start()
+
+    def _batch(self, batch: DataFrame, _: int) -> None:
+        """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
+        try:
+            names = [os.path.basename(unquote(row.path)) for row in batch.collect()]
+            looked = (files.look(self._settings.landing_zone, name) for name in names)
+            self._ingest_settled([f for f in looked if f and files.is_looked_at(f.path)])
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def _reconcile(self) -> list[str]:
+        """Ingest what has no record; return the files that do not stand still yet."""
+        return self._ingest_settled(waiting(self._settings, self._store))
+
+    def _ingest_settled(self, found: list[File]) -> list[str]:
+        settings = self._settings
+        still = [
+            f
+            for f in found
+            if files.stands_still(settings.landing_zone, f, settings.settle_seconds)
+        ]
+        left = {f.path for f in found} - {f.path for f in still}
+        self._unsettled = (self._unsettled | left) - {f.path for f in still}
+        bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
+        for some in files.batches(still, *bounds):
+            if self._stop.is_set():
+                break
+            with self._spark_errors():
+                outcomes = self._ingest(some)
+            self._report(outcomes)
+        return sorted(left)
+
+    def _end(self, query: StreamingQuery) -> None:
+        """Stop the query after the batch in hand, and raise what made it fail."""
+        with self._ingest.turn:
+            failed = query.exception()
+            query.stop()
+        if isinstance(self._error, CityFeaturesError):
+            raise self._error
+        if failed is not None:
+            raise RunFailed(_cause(str(failed))) from self._error
+
+    @contextmanager
+    def _spark_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except PySparkException as error:
+            raise RunFailed(_cause(str(error))) from error
+
+
+def _cause(message: str) -> str:
+    """Return the line of a Spark error that says what happened."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("streaming.errors.")]
+    told = ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
+    return f"{told} (nothing of this batch was written; run again)"

@@ -1,0 +1,78 @@
+"""The Spark session: what it needs, and nothing it does not."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from streaming.errors import EnvironmentRefused
+from streaming.settings import Settings
+
+JAVA = 17
+
+
+def start(settings: Settings) -> SparkSession:
+    """
+    Start Spark, or return the session that runs already.
+
+    Raises:
+        EnvironmentRefused: there is no Java 17 or newer, or the master can not be reached.
+    """
+    java()
+    # Workers have to be this interpreter, not the first python3 on the path.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    logging = files("streaming").joinpath("log4j2.properties")
+    builder = SparkSession.builder.appName("city-features").master(settings.spark_master)
+    conf = {
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging}",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        # Sums per place are at most some thousand rows a file: more shuffling costs more than it gives.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
+    }
+    if settings.spark_master.startswith("local"):
+        conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    try:
+        return builder.getOrCreate()
+    except PySparkException as error:
+        raise EnvironmentRefused(
+            f"Spark did not start at {settings.spark_master}: {str(error).splitlines()[0]}; "
+            f"see the lines above, and check Java {JAVA} with city-features check"
+        ) from None
+
+
+def java() -> str:
+    """Return the java that Spark will run, or raise EnvironmentRefused."""
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=f"{home}/bin" if home else None)
+    if found is None:
+        raise EnvironmentRefused(
+            f"Java is missing{f' under JAVA_HOME={home}' if home else ''}; install Java {JAVA} or "
+            "newer (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
+        )
+    return found
+
+
+def java_version() -> str:
+    """
+    Return the version of Java, as it says itself.
+
+    Raises:
+        EnvironmentRefused: there is none, or it is older than Spark needs.
+    """
+    said = subprocess.run([java(), "-version"], capture_output=True, text=True, check=False)
+    quoted = said.stderr.split('"')
+    version = quoted[1] if len(quoted) > 1 else "unknown"
+    major = version.split(".")[0]
+    if not major.isdigit() or int(major) < JAVA:
+        raise EnvironmentRefused(f"Java {version} at {Path(java())} is older than {JAVA}")
+    return version

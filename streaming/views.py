@@ -1,0 +1,126 @@
+"""What people see of the results: tables on stdout."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from streaming import files
+from streaming.settings import Settings
+from streaming.store import Features, Store
+
+
+def _print(table: Table) -> None:
+    # Where nobody looks, lines are as long as they need to be: scripts read them.
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def run(outcomes: Sequence[Any], totals: Mapping[str, int], seconds: float) -> None:
+    """Show the accounting of a run, file by file."""
+    if not outcomes:
+        print(f"nothing new ({seconds} s)")  # noqa: T201  the result itself
+        return
+    counts = ("read", "new", "duplicates", "rejected")
+    table = _table("file", *counts, "state", "reason", numbers=counts)
+    for o in outcomes:
+        table.add_row(o.file, *(f"{getattr(o, c):,}" for c in counts), o.state, o.reason or "")
+    if len(outcomes) > 1:
+        table.add_row(f"{len(outcomes)} files", *(f"{totals[c]:,}" for c in counts))
+    _print(table)
+    print(f"read = new + duplicates + rejected ({seconds} s)")  # noqa: T201
+
+
+def features(found: Sequence[Features]) -> None:
+    """Show features, one key a line."""
+    numbers = ("capital_social_total", "quantidade_empresas", "capital_social_medio")
+    table = _table("key", *numbers, "atualizado_em", numbers=numbers)
+    for f in found:
+        table.add_row(
+            f.key,
+            f"{f.capital_social_total:.2f}",
+            str(f.quantidade_empresas),
+            f"{f.capital_social_medio:.2f}",
+            f.atualizado_em,
+        )
+    _print(table)
+
+
+def status_of(settings: Settings, store: Store) -> dict[str, Any]:
+    """Return the state of the landing zone against the records in Redis."""
+    landed = files.listing(settings.landing_zone)
+    records = store.records()
+    behind = [f for f in landed if not (f.path in records and records[f.path].is_of(f))]
+    last = max((r.at for r in records.values()), default=None)
+    now = datetime.now(UTC)
+    oldest = min((f.mtime for f in behind), default=None)
+    return {
+        "ingested": sum(r.state == "ingested" for r in records.values()),
+        "rejected": sum(r.state == "rejected" for r in records.values()),
+        "waiting": [f.path for f in behind if f.path not in records],
+        "changed": [f.path for f in behind if f.path in records],
+        "backlog": {"files": len(behind), "bytes": sum(f.size for f in behind)},
+        "freshness": {
+            "last_commit": last,
+            "seconds_since": last
+            and round((now - datetime.fromisoformat(last)).total_seconds(), 3),
+            "oldest_waiting_seconds": oldest and round(now.timestamp() - oldest / 1e9, 3),
+        },
+        "rows": {
+            key: sum(getattr(r, key) for r in records.values())
+            for key in ("read", "new", "duplicates", "rejected")
+        },
+        "version": store.version(),
+        "landing_zone": str(settings.landing_zone),
+        "redis": store.place,
+    }
+
+
+def status(document: Mapping[str, Any]) -> None:
+    """Show what `status_of` found."""
+    table = _table("what", "now")
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())
+        elif isinstance(value, list):
+            shown = ", ".join(value[:5]) + (" …" if len(value) > 5 else "")
+            value = f"{len(value)}  {shown}"
+        table.add_row(key, str(value))
+    _print(table)
+
+
+def checks(found: Iterable[Any]) -> None:
+    """Show checks, one a line."""
+    table = _table("check", "", "detail")
+    for c in found:
+        table.add_row(c.name, "ok" if c.ok else "FAILED", c.detail)
+    _print(table)
+
+
+def quarantine(rows: Iterable[Mapping[str, str]], rejected: Iterable[Mapping[str, Any]]) -> None:
+    """Show rejected files and rows, as they come: there may be many."""
+    for entry in rejected:
+        print(f"{entry['file']}: {entry['reason']} (the whole file)")  # noqa: T201
+    for row in rows:
+        print(f"{row['file']}: {row['reason']}: {row['raw']}")  # noqa: T201
+
+
+def reply(value: Any) -> None:
+    """Show a reply of Redis: one value a line, fields and values of a hash in turn."""
+    if isinstance(value, Mapping):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple | set):
+        for part in value:
+            reply(part)
+        return
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    print("(nil)" if text is None else text)  # noqa: T201
