@@ -150,9 +150,7 @@ def show(
     config = _configured()
     found = connect(config).features(cidade)
     if cidade is not None and not found:
-        raise CityFeaturesError(
-            f"no features of {cidade!r}; city-features show lists all there are"
-        )
+        raise CityFeaturesError(f"no features of {cidade!r}; city-features show lists all there are")
     if top is not None:
         places = [f for f in found if f.estado is not None or cidade is not None]
         found = sorted(places, key=lambda f: (-f.capital_social_total, f.key))[:top]
@@ -220,7 +218,7 @@ def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> 
     """Run one Redis command, as redis-cli would, so that nobody needs redis-cli to look."""
     store = connect(_configured())
     with store.translated():
-        views.reply(store.client.execute_command(*command))
+        views.reply(store.execute(command))
 
 
 @redis_app.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import redis
+from redis.exceptions import NoPermissionError
 
 from streaming import session
 from streaming.errors import CityFeaturesError, EnvironmentRefused
@@ -79,11 +79,7 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
     yield Check(
         "redis: not a cluster",
         not info.get("cluster_enabled"),
-        (
-            "a single primary"
-            if not info.get("cluster_enabled")
-            else "the script needs all keys in one"
-        ),
+        ("a single primary" if not info.get("cluster_enabled") else "the script needs all keys in one"),
     )
     yield Check(
         "redis: writable", info["role"] == "master", f"role {info['role']}; writes need the primary"
@@ -103,8 +99,10 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
 def _config(store: Store) -> dict[str, str]:
     """Return the server's settings; a server that hides them tells AOF and policy in INFO."""
     try:
-        return dict(store.client.config_get("append*", "maxmemory-policy"))
-    except redis.NoPermissionError:
+        return {
+            str(k): str(v) for k, v in store.client.config_get("append*", "maxmemory-policy").items()
+        }
+    except NoPermissionError:
         info: dict[str, Any] = store.client.info()
         return {
             "appendonly": "yes" if info.get("aof_enabled") else "no",

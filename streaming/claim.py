@@ -39,9 +39,7 @@ def claimed(settings: Settings, name: str) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning(
-                "another run has this checkpoint: waiting for it", checkpoint=str(directory)
-            )
+            log.warning("another run has this checkpoint: waiting for it", checkpoint=str(directory))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield directory
 

@@ -7,9 +7,7 @@ DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.resources import files
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 from streaming import dialect, ledger
 from streaming.dialect import COLUMNS, Dialect
 from streaming.errors import FileRejected
+from streaming.sources import Rules
 
 PLACES = pa.schema(
     [
@@ -39,20 +38,6 @@ _UNREADABLE = {
 
 
 Connection = duckdb.DuckDBPyConnection
-
-
-@dataclass(frozen=True)
-class Rules:
-    """
-    What is not the same for every row of every file.
-
-    Attributes:
-        now: the instant `data_abertura` may lie at most a day after; with a time zone.
-        strict: whether wrong CNPJ check digits reject a row.
-    """
-
-    now: datetime
-    strict: bool = False
 
 
 @dataclass(frozen=True)

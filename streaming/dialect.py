@@ -26,9 +26,7 @@ COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
 HEADER_BYTES = 1024 * 1024
 CHUNK = 256 * 1024
 
-_MULTIBYTE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-)
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 @dataclass(frozen=True)
@@ -99,13 +97,13 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
         if gzipped:
             unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _unpack(source, unpacked)
-            source = unpacked  # type: ignore[assignment]  # both are raw binary files
+            source = unpacked
         latin1, mixed = _scan(source)
         dialect = _dialect(source, "latin-1" if latin1 else "utf-8")
         if latin1 or mixed:
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _normalise(source, copy, latin1=latin1)
-            source = copy  # type: ignore[assignment]
+            source = copy
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 
@@ -170,7 +168,7 @@ def _scan(source: IO[bytes]) -> tuple[bool, bool]:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             valid = False
-    return not valid and not multibyte, 0 < returns and not (returns == feeds == pairs)
+    return not valid and not multibyte, returns > 0 and not (returns == feeds == pairs)
 
 
 def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:

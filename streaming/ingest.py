@@ -17,11 +17,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming import features, ledger
-from streaming.companies import Rules
 from streaming.errors import Conflict, FileChanged
-from streaming.features import Report, Source
 from streaming.files import File, look
 from streaming.settings import Settings
+from streaming.sources import Report, Rules, Source
 from streaming.store import Commit, Record, Store
 
 ATTEMPTS = 20

@@ -66,9 +66,7 @@ def pack(companies: Companies) -> dict[str, bytes]:
 
 def unpack(blocks: Mapping[str, bytes | None]) -> Companies:
     """Return the set held in these blocks; a block without bytes is empty."""
-    return {
-        name: BitMap64.deserialize(data) if data else BitMap64() for name, data in blocks.items()
-    }
+    return {name: BitMap64.deserialize(data) if data else BitMap64() for name, data in blocks.items()}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Spark's checkpoint only saves second looks. What Redis has no record of is inges
 checkpoint says: files overwritten in place, files with old times, and all that Redis lost.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from urllib.parse import unquote
 import structlog
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from streaming import files
 from streaming.claim import waiting
@@ -54,7 +53,7 @@ class Query:
     def run_available(self, checkpoint: Path) -> None:
         """Ingest all there is, wait for files still being written, and return."""
         query = self._start(checkpoint, follow=False)
-        while not query.awaitTermination(POLL) and not self._stop.is_set():
+        while not query.awaitTermination(1) and not self._stop.is_set():
             pass
         self._end(query)
         deadline = time.monotonic() + self._settings.settle_timeout
@@ -87,6 +86,7 @@ class Query:
         landing_zone = self._settings.landing_zone.absolute()
         stream = (
             self._spark.readStream.format("binaryFile")
+            .schema("path string, modificationTime timestamp, length bigint, content binary")
             .option("pathGlobFilter", "*.csv*")
             .option("maxFilesPerTrigger", self._settings.max_files_per_trigger)
             .load(landing_zone.as_uri())
@@ -102,7 +102,7 @@ class Query:
     def _batch(self, batch: DataFrame, _: int) -> None:
         """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
         try:
-            names = [os.path.basename(unquote(row.path)) for row in batch.collect()]
+            names = [Path(unquote(row.path)).name for row in batch.collect()]
             looked = (files.look(self._settings.landing_zone, name) for name in names)
             self._ingest_settled([f for f in looked if f and files.is_looked_at(f.path)])
         except BaseException as error:
@@ -116,9 +116,7 @@ class Query:
     def _ingest_settled(self, found: list[File]) -> list[str]:
         settings = self._settings
         still = [
-            f
-            for f in found
-            if files.stands_still(settings.landing_zone, f, settings.settle_seconds)
+            f for f in found if files.stands_still(settings.landing_zone, f, settings.settle_seconds)
         ]
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}

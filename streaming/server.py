@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from streaming.errors import EnvironmentRefused
 
@@ -107,11 +109,9 @@ def _running(directory: Path) -> int | None:
         port = int((directory / "port").read_text())
     except (FileNotFoundError, ValueError):
         return None
-    client = redis.Redis(port=port, socket_timeout=5, retry=None)
+    client = redis.Redis(port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
     try:
-        home = client.config_get("dir")["dir"]
-    except redis.BusyLoadingError:
-        return None
+        home = str(client.config_get("dir")["dir"])
     except redis.RedisError:
         return None
     finally:

@@ -31,8 +31,8 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="redis://, rediss:// or unix:// URL; unset: a server of its own"),
     ] = None
-    redis_dir: Annotated[Path, Field(description="where the server of its own keeps its data")] = (
-        Path(".redis")
+    redis_dir: Annotated[Path, Field(description="where the server of its own keeps its data")] = Path(
+        ".redis"
     )
     landing_zone: Annotated[Path, Field(description="where CSV files are dropped")] = Path(
         "landing_zone"
@@ -58,9 +58,7 @@ class Settings(BaseSettings):
     reconcile_seconds: Annotated[
         float, Field(gt=0, description="how often --follow compares the landing zone with Redis")
     ] = 60.0
-    max_files_per_trigger: Annotated[
-        int, Field(gt=0, description="files in one batch, at most")
-    ] = 2000
+    max_files_per_trigger: Annotated[int, Field(gt=0, description="files in one batch, at most")] = 2000
     max_bytes_per_trigger: Annotated[
         ByteSize, Field(gt=0, description="bytes in one batch, at most (or one larger file)")
     ] = ByteSize(4 * 1024**3)
@@ -101,7 +99,5 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        )
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise EnvironmentRefused(f"settings do not fit: {wrong}") from None

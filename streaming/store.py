@@ -99,7 +99,7 @@ def answered(
         with self.translated():
             return method(self, *args, **kwargs)
 
-    return call
+    return call  # type: ignore[return-value]  # mypy: functools.wraps forgets that self is positional
 
 
 class Store:
@@ -114,7 +114,8 @@ class Store:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
         try:
-            self.client = redis.Redis.from_url(
+            # Typed loosely: the client's stubs do not know that replies are bytes here.
+            self.client: Any = redis.Redis.from_url(
                 url,
                 retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
                 socket_connect_timeout=5,
@@ -209,6 +210,11 @@ class Store:
                 f"key {key!r} {detail}; nothing was written. Move or delete it, then run again"
             )
         return int(detail)
+
+    @answered
+    def execute(self, command: Sequence[str]) -> Any:
+        """Run any Redis command and return its reply."""
+        return self.client.execute_command(*command)
 
     @answered
     def features(self, cidade: str | None = None) -> list[Features]:

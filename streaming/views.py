@@ -71,8 +71,7 @@ def status_of(settings: Settings, store: Store) -> dict[str, Any]:
         "backlog": {"files": len(behind), "bytes": sum(f.size for f in behind)},
         "freshness": {
             "last_commit": last,
-            "seconds_since": last
-            and round((now - datetime.fromisoformat(last)).total_seconds(), 3),
+            "seconds_since": last and round((now - datetime.fromisoformat(last)).total_seconds(), 3),
             "oldest_waiting_seconds": oldest and round(now.timestamp() - oldest / 1e9, 3),
         },
         "rows": {
