@@ -1,5 +1,6 @@
 """The command line: results on stdout, logs on stderr; exit 0 done, 1 failed, 2 wrong usage."""
 
+import io
 import json
 import signal
 import sys
@@ -231,6 +232,9 @@ def stop() -> None:
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     try:
         app()
     except CityFeaturesError as error:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from streaming.sources import Rules, Source
 
 SUMMARIES = """
-    file string, report string, block string, companies binary,
+    file int, report string, block string, companies binary,
     cidade string, estado string, capital_social_total decimal(28,2), quantidade_empresas bigint
 """
 
@@ -29,7 +29,7 @@ def summarise(
         For each file one row with `report` (JSON of `Report`); for each ledger block it has companies
         in, one row with `block` and `companies` (roaring bitmap); for each spelling of a place one
         row with `cidade`, `estado`, `capital_social_total` (reais) and `quantidade_empresas`.
-        Every row has `file`; the columns of the other kinds are null.
+        Every row has `file`, the number of its source; the columns of the other kinds are null.
     """
     parallelism = spark.sparkContext.defaultParallelism
     tasks = _spread(sources, parallelism)

@@ -6,8 +6,8 @@ The same function serves the stream and the reconcile pass.
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -96,16 +96,16 @@ class Ingest:
             return outcomes
         at = datetime.now(UTC)
         rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
-        summaries = self._summarise([self._source(f) for f in open_], rules).persist()
+        summaries = self._summarise(open_, rules).persist()
         try:
-            reports, companies = _collect(summaries)
+            reports, companies = _collect(summaries, open_)
             counted = [f for f in open_ if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
                 (companies.get(f.path, {}) for f in counted),
                 self._store.companies(ledger.blocks(companies.values())),
             )
             by_path = dict(zip((f.path for f in counted), verdicts, strict=True))
-            increments = self._increments(summaries, counted, by_path, rules)
+            increments = self._increments(summaries, open_, by_path, rules)
         finally:
             summaries.unpersist()
         new_records = {}
@@ -126,10 +126,20 @@ class Ingest:
                 _say(path, record, reports[path])
         return outcomes + [_outcome(path, record) for path, record in new_records.items()]
 
-    def _source(self, file: File) -> Source:
-        return Source(file.path, str(self._landing_zone / file.path), file.size, file.mtime)
-
-    def _summarise(self, sources: Sequence[Source], rules: Rules) -> DataFrame:
+    def _summarise(
+        self, files: list[File], rules: Rules, leave_out: Mapping[str, ledger.Companies] | None = None
+    ) -> DataFrame:
+        sources = [
+            Source(
+                number,
+                file.path,
+                str(self._landing_zone / file.path),
+                file.size,
+                file.mtime,
+                None if leave_out is None else ledger.pack(leave_out[file.path]),
+            )
+            for number, file in enumerate(files)
+        ]
         return features.summarise(self._spark, sources, rules, self._quarantine)
 
     def _increments(
@@ -140,32 +150,21 @@ class Ingest:
         rules: Rules,
     ) -> dict[tuple[str, str], tuple[Decimal, int]]:
         """Add up what is new: all of the files without repeats, and part of those with some."""
-        whole = [f.path for f in files if verdicts[f.path].all_new]
-        partly = [
-            replace(self._source(f), leave_out=ledger.pack(verdicts[f.path].repeats))
-            for f in files
-            if verdicts[f.path].repeats and verdicts[f.path].new
-        ]
-        parts = []
-        if len(whole) == len(files):
-            parts.append(summaries)
-        elif whole:
-            parts.append(summaries.where(F.col("file").isin(whole)))
-        if partly:
-            again = self._summarise(partly, rules).persist()
-            parts.append(again)
-        if not parts:
-            return {}
+        counted = {n: verdicts[f.path] for n, f in enumerate(files) if f.path in verdicts}
+        partly = [files[n] for n, verdict in counted.items() if verdict.repeats and verdict.new]
+        repeating = [n for n, verdict in counted.items() if verdict.repeats]
+        total = features.aggregate(summaries.where(~F.col("file").isin(repeating)))
+        if not partly:
+            return _places(total)
+        repeats = {f.path: verdicts[f.path].repeats for f in partly}
+        again = self._summarise(partly, rules, repeats).persist()
         try:
-            rows = features.aggregate(parts[0].union(again) if parts[1:] else parts[0]).collect()
-            if partly:
-                reports, _ = _collect(again)
-                if changed := [p for p, r in reports.items() if r.outcome != "read"]:
-                    raise FileChanged(changed)
+            reports, _ = _collect(again, partly)
+            if changed := [path for path, r in reports.items() if r.outcome != "read"]:
+                raise FileChanged(changed)
+            return _places(features.aggregate(total.unionByName(features.aggregate(again))))
         finally:
-            if partly:
-                again.unpersist()
-        return {(r[0], r[1]): (r[2], r[3]) for r in rows}
+            again.unpersist()
 
     def _unchanged(self, files: Iterable[File]) -> None:
         changed = [f.path for f in files if look(self._landing_zone, f.path) != f]
@@ -173,17 +172,24 @@ class Ingest:
             raise FileChanged(changed)
 
 
-def _collect(summaries: DataFrame) -> tuple[dict[str, Report], dict[str, ledger.Companies]]:
+def _collect(
+    summaries: DataFrame, files: list[File]
+) -> tuple[dict[str, Report], dict[str, ledger.Companies]]:
     """Bring the reports and the companies (never the places) of summaries to the driver."""
     rows = summaries.where(F.col("cidade").isNull()).select("file", "report", "block", "companies")
     reports: dict[str, Report] = {}
     blocks: dict[str, dict[str, bytes | None]] = {}
-    for file, report, block, members in rows.collect():
+    for number, report, block, members in rows.collect():
+        path = files[number].path
         if report is None:
-            blocks.setdefault(file, {})[block] = bytes(members)
+            blocks.setdefault(path, {})[block] = bytes(members)
         else:
-            reports[file] = Report(**json.loads(report))
-    return reports, {file: ledger.unpack(packed) for file, packed in blocks.items()}
+            reports[path] = Report(**json.loads(report))
+    return reports, {path: ledger.unpack(packed) for path, packed in blocks.items()}
+
+
+def _places(total: DataFrame) -> dict[tuple[str, str], tuple[Decimal, int]]:
+    return {(r[0], r[1]): (r[2], r[3]) for r in total.collect()}
 
 
 def _record(file: File, report: Report, new: int, version: int, at: datetime) -> Record:

@@ -28,7 +28,7 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
     count = 0
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with hidden.open("x", encoding="utf-8") as writer:
+        with hidden.open("x", encoding="utf-8", errors="backslashreplace") as writer:
             for reason, raw in rows:
                 row = {"file": file, "reason": reason, "raw": raw}
                 writer.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -23,11 +23,12 @@ class Source:
     """
     One file to summarise.
 
-    `path` names it in the summaries, `location` is where executors find it; `size` (bytes) and
-    `mtime` (nanoseconds) are what it must still have. With `leave_out` (ledger blocks as bytes) only
-    its places are summarised, without those companies.
+    `number` names it in the summaries, `path` is its path in the landing zone, `location` is where
+    executors find it; `size` (bytes) and `mtime` (nanoseconds) are what it must still have. With
+    `leave_out` (ledger blocks as bytes) only its places are summarised, without those companies.
     """
 
+    number: int
     path: str
     location: str
     size: int

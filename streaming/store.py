@@ -120,6 +120,7 @@ class Store:
                 retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
                 socket_connect_timeout=5,
                 socket_timeout=30,
+                encoding_errors="surrogateescape",  # names of files may be no UTF-8
             )
         except ValueError:
             raise EnvironmentRefused(
@@ -157,7 +158,10 @@ class Store:
         """Return the records of these files, of those that have one; of all files for None."""
         key = self._key("ingest:files")
         if paths is None:
-            found = {p.decode(): value for p, value in self.client.hgetall(key).items()}
+            found = {
+                p.decode(errors="surrogateescape"): value
+                for p, value in self.client.hgetall(key).items()
+            }
         elif paths:
             found = dict(zip(paths, self.client.hmget(key, list(paths)), strict=True))
         else:
@@ -202,7 +206,9 @@ class Store:
         arguments += blocks.values()
         for path, record in commit.records.items():
             arguments += [path, dump(record)]
-        kind, key, detail = (part.decode() for part in self._merge(keys=keys, args=arguments))
+        kind, key, detail = (
+            part.decode(errors="replace") for part in self._merge(keys=keys, args=arguments)
+        )
         if kind == "conflict":
             raise Conflict(f"version is {detail}, expected {commit.expected}")
         if kind == "key":

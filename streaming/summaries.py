@@ -15,7 +15,7 @@ from streaming.sources import Report, Rules, Source
 
 _ARROW = pa.schema(
     [
-        ("file", pa.string()),
+        ("file", pa.int32()),
         ("report", pa.string()),
         ("block", pa.string()),
         ("companies", pa.binary()),
@@ -56,8 +56,8 @@ def summary_of(
             else:
                 places = reading.summary_without(ledger.unpack(source.leave_out))
                 report = Report("read")
-        yield _table(source.path, **{n: places[n].combine_chunks() for n in places.column_names})
-        yield _table(source.path, block=list(blocks), companies=list(blocks.values()))
+        yield _table(source.number, **{n: places[n].combine_chunks() for n in places.column_names})
+        yield _table(source.number, block=list(blocks), companies=list(blocks.values()))
     except FileRejected as error:
         report = Report("rejected", reason=str(error))
         quarantine.write(quarantine_dir, source.path, ())
@@ -65,12 +65,12 @@ def summary_of(
         report = Report("changed")
     except OSError as error:
         report = Report("unreadable", reason=error.strerror or str(error))
-    yield _table(source.path, report=[json.dumps(asdict(report))])
+    yield _table(source.number, report=[json.dumps(asdict(report))])
 
 
-def _table(path: str, **columns: Any) -> pa.RecordBatch:
+def _table(number: int, **columns: Any) -> pa.RecordBatch:
     rows = len(next(iter(columns.values())))
-    columns["file"] = [path] * rows
+    columns["file"] = [number] * rows
     arrays = [
         pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(rows, f.type)
         for f in _ARROW
