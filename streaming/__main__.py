@@ -91,8 +91,7 @@ def run(
     config = _configured()
     started = time.monotonic()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    _stop_on_signals(stop)
     store = connect(config, retries=8)
     outcomes = {}
     totals = dict.fromkeys(("read", "new", "duplicates", "rejected"), 0)
@@ -107,6 +106,11 @@ def run(
         emit({"files": done, **totals, "version": store.version(), "seconds": seconds})
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
 
 
 def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bool) -> list[Any]:
@@ -124,6 +128,7 @@ def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bo
             from streaming.query import Query
 
             spark = session.start(config)
+            _stop_on_signals(stop)  # PySpark put its own handler there
 
             def report(outcomes: list[Any]) -> None:
                 found.extend(outcomes)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 import structlog
 from pyspark.errors import PySparkException
@@ -83,18 +82,19 @@ class Query:
         self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery:
-        landing_zone = self._settings.landing_zone.absolute()
-        stream = (
-            self._spark.readStream.format("binaryFile")
-            .schema("path string, modificationTime timestamp, length bigint, content binary")
-            .option("pathGlobFilter", "*.csv*")
-            .option("maxFilesPerTrigger", self._settings.max_files_per_trigger)
-            .load(landing_zone.as_uri())
-            .select("path")
-            .writeStream.foreachBatch(self._batch)
-            .option("checkpointLocation", checkpoint.as_uri())
-        )
+        source = self._settings.landing_zone.absolute().as_uri()
         with self._spark_errors():
+            stream = (
+                self._spark.readStream.format("binaryFile")
+                .schema("path string, modificationTime timestamp, length bigint, content binary")
+                .option("pathGlobFilter", "*.csv*")
+                .option("recursiveFileLookup", True)  # no guessing of partitions from directories
+                .option("maxFilesPerTrigger", self._settings.max_files_per_trigger)
+                .load(source)
+                .select("path")  # the content is never read by Spark
+                .writeStream.foreachBatch(self._batch)
+                .option("checkpointLocation", checkpoint.as_uri())
+            )
             if follow:
                 return stream.trigger(processingTime="50 milliseconds").start()
             return stream.trigger(availableNow=True).start()
@@ -102,7 +102,7 @@ class Query:
     def _batch(self, batch: DataFrame, _: int) -> None:
         """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
         try:
-            names = [Path(unquote(row.path)).name for row in batch.collect()]
+            names = [row.path.rpartition("/")[2] for row in batch.collect()]
             looked = (files.look(self._settings.landing_zone, name) for name in names)
             self._ingest_settled([f for f in looked if f and files.is_looked_at(f.path)])
         except BaseException as error:
@@ -137,7 +137,10 @@ class Query:
         if isinstance(self._error, CityFeaturesError):
             raise self._error
         if failed is not None:
-            raise RunFailed(_cause(str(failed))) from self._error
+            raise RunFailed(
+                f"{_cause(str(failed))}; if it stays, delete {self._settings.checkpoints}, "
+                "from which nothing is lost"
+            ) from self._error
 
     @contextmanager
     def _spark_errors(self) -> Iterator[None]:
@@ -152,4 +155,4 @@ def _cause(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     ours = [line for line in lines if line.startswith("streaming.errors.")]
     told = ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
-    return f"{told} (nothing of this batch was written; run again)"
+    return f"{told} (nothing of this batch was written)"

@@ -15,7 +15,9 @@ from streaming.store import Features, Store
 
 def _print(table: Table) -> None:
     # Where nobody looks, lines are as long as they need to be: scripts read them.
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    Console(
+        width=None if sys.stdout.isatty() else 200, highlight=False, markup=False, emoji=False
+    ).print(table)
 
 
 def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
@@ -110,7 +112,8 @@ def quarantine(rows: Iterable[Mapping[str, str]], rejected: Iterable[Mapping[str
     for entry in rejected:
         print(f"{entry['file']}: {entry['reason']} (the whole file)")  # noqa: T201
     for row in rows:
-        print(f"{row['file']}: {row['reason']}: {row['raw']}")  # noqa: T201
+        raw = row["raw"].replace("\n", "\\n").replace("\r", "\\r")
+        print(f"{row['file']}: {row['reason']}: {raw}")  # noqa: T201
 
 
 def reply(value: Any) -> None:

@@ -1,0 +1,49 @@
+# PYTHON is the interpreter .venv is made with, 3.11 or newer: make run PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean venv dev java python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: java venv ## install into .venv what is missing, ingest the example, show the features
+	$(BIN)/city-features drop examples/novas_empresas.csv
+	$(BIN)/city-features run
+	$(BIN)/city-features show
+	$(BIN)/city-features redis cli hgetall "São Paulo"
+
+test: java lint ## lint, then every test (some: make test ARGS="-k ledger")
+	$(BIN)/pytest $(ARGS)
+
+lint: dev ## check the locks, format, style, types and the CI workflow
+	$(BIN)/pip check
+	$(BIN)/black --check --quiet --diff .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/actionlint .github/workflows/*.yml
+
+format: dev ## mend format and style
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/black .
+
+lock: dev ## write requirements*.txt from pyproject.toml (newest versions: make lock ARGS=--upgrade)
+	scripts/lock.sh $(ARGS)
+
+clean: ## remove .venv and caches; landed files, checkpoints and Redis data stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+venv: python ## build .venv from requirements.txt, if that changed
+	@$(PYTHON) scripts/venv.py requirements.txt
+
+dev: python
+	@$(PYTHON) scripts/venv.py requirements-dev.txt
+
+java:
+	@scripts/java.sh
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, $(PYTHON) is not: install one, then make PYTHON=python3.11 (or its path)" >&2; exit 1; }
