@@ -58,7 +58,7 @@ CREATE OR REPLACE MACRO wrong_alphanumeric_digits(c) AS
 
 -- data_abertura: an ISO 8601 date or instant, extended form; without a zone it is UTC.
 CREATE OR REPLACE MACRO instant(d) AS CASE
-    WHEN regexp_full_match(d, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?')
+    WHEN regexp_full_match(d, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?')
     THEN try_cast(d AS TIMESTAMPTZ)
 END;
 CREATE OR REPLACE MACRO data_abertura_reason(d, now) AS CASE

@@ -100,7 +100,7 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             source = unpacked
         latin1, mixed = _scan(source)
         dialect = _dialect(source, "latin-1" if latin1 else "utf-8")
-        if latin1 or mixed:
+        if latin1 or mixed or _begins_blank(source):
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _normalise(source, copy, latin1=latin1)
             source = copy
@@ -172,9 +172,11 @@ def _scan(source: IO[bytes]) -> tuple[bool, bool]:
 
 
 def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
-    """Copy with every line end as LF, and Latin-1 as UTF-8."""
+    """Copy with every line end as LF, Latin-1 as UTF-8, and nothing before the header."""
     held = b""
     for chunk in _chunks(source):
+        if target.tell() == 0:
+            chunk = chunk.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
         chunk, held = held + chunk, b""
         if chunk.endswith(b"\r"):
             chunk, held = chunk[:-1], b"\r"
@@ -182,6 +184,11 @@ def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
         target.write(chunk.decode("latin-1").encode() if latin1 else chunk)
     if held:
         target.write(b"\n")
+
+
+def _begins_blank(source: IO[bytes]) -> bool:
+    source.seek(0)
+    return source.read(4).removeprefix(codecs.BOM_UTF8).startswith((b"\r", b"\n"))
 
 
 def _first_line(start: bytes) -> bytes:
@@ -197,12 +204,16 @@ def _first_line(start: bytes) -> bytes:
     return line
 
 
+def _fields(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+
+
 def _dialect(source: IO[bytes], encoding: str) -> Dialect:
     source.seek(0)
     line = _first_line(source.read(HEADER_BYTES + 1)).decode(encoding, errors="replace")
     candidates = {}
     for separator in ",;":
-        names = [name.strip().lower() for name in next(csv.reader([line], delimiter=separator), [])]
+        names = [name.strip().lower() for name in _fields(line, separator)]
         candidates[separator] = names
     separator = max(candidates, key=lambda s: len(set(COLUMNS) & set(candidates[s])))
     names = candidates[separator]
