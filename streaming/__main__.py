@@ -120,8 +120,8 @@ def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bo
     found: list[Any] = []
     console = Console(stderr=True)
     interactive = console.is_terminal and config.log_format == "console"
-    with claimed(config, "follow" if follow else "run") as checkpoint:
-        if not follow and not waiting(config, store):
+    with claimed(config, "follow" if follow else "run", stop) as checkpoint:
+        if stop.is_set() or (not follow and not waiting(config, store)):
             return []
         with console.status("starting Spark") if interactive else nullcontext() as status:
             from streaming import session

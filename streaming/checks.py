@@ -47,7 +47,7 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
     probe = directory / f".{uuid4().hex}"
     try:
         if make:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -1,6 +1,7 @@
 """What a run takes hold of before Spark starts: its checkpoint, and the files that wait."""
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,18 @@ from streaming.files import File
 from streaming.settings import Settings
 from streaming.store import Store
 
+POLL = 0.1
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.claim")
 
 
 @contextmanager
-def claimed(settings: Settings, name: str) -> Iterator[Path]:
+def claimed(settings: Settings, name: str, stop: threading.Event) -> Iterator[Path]:
     """
     Yield the checkpoint of this name, held for this process alone.
 
-    Spark allows one query a checkpoint; another run on the same one is waited for.
+    Spark allows one query a checkpoint; another run on the same one is waited for, until `stop` is
+    set: then the checkpoint is not held, and nothing may be done with it.
 
     Raises:
         EnvironmentRefused: the directory can not be written.
@@ -36,11 +40,16 @@ def claimed(settings: Settings, name: str) -> Iterator[Path]:
             "make it writable or set CHECKPOINTS"
         ) from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("another run has this checkpoint: waiting for it", checkpoint=str(directory))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        said = False
+        while not stop.is_set():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not said:
+                    log.warning("waiting for another run on this checkpoint", checkpoint=str(directory))
+                said = True
+                stop.wait(POLL)
         yield directory
 
 

@@ -52,10 +52,21 @@ if current ~= expected then return refuse('conflict', version, current) end
 kind = kind_of(files)
 if kind ~= 'none' and kind ~= 'hash' then return refuse('key', files, 'is a ' .. kind) end
 
+-- A user who may do only part of this would leave half of it. (Redis and Valkey 7 or newer tell.)
+local function forbidden(command, key, ...)
+    return redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...)
+end
+if forbidden('INCR', version) or forbidden('HSET', files, 'a', 'b') then
+    return refuse('denied', version, 'INCR, HSET')
+end
+
 local totals, counts = {}, {}
 local argument = 6
 for i = 1, increments do
     local key = KEYS[2 + i]
+    if forbidden('HINCRBYFLOAT', key, 'a', '1') or forbidden('HSET', key, 'a', 'b') then
+        return refuse('denied', key, 'HINCRBYFLOAT, HSET')
+    end
     local stored = redis.pcall('HMGET', key, 'capital_social_total', 'quantidade_empresas')
     if stored.err then return refuse('key', key, 'is a ' .. kind_of(key)) end
     local total, count = 0, 0
@@ -73,6 +84,7 @@ for i = 1, increments do
 end
 for i = 1, blocks do
     local key = KEYS[2 + increments + i]
+    if forbidden('SET', key, 'a') then return refuse('denied', key, 'SET') end
     kind = kind_of(key)
     if kind ~= 'none' and kind ~= 'string' then return refuse('key', key, 'is a ' .. kind) end
 end

@@ -4,16 +4,30 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import structlog
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
 
 JAVA = 17
+NOISE = (
+    "WARNING: Using incubator modules",  # Spark asks the JVM for them
+    "nanobind:",  # DuckDB's bindings, about the interpreter's own end
+    " - leaked",
+    " - ... skipped",
+    "See https://nanobind",
+)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.session")
 
 
 def start(settings: Settings) -> SparkSession:
@@ -27,7 +41,6 @@ def start(settings: Settings) -> SparkSession:
     # Workers have to be this interpreter, not the first python3 on the path.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     logging = files("streaming").joinpath("log4j2.properties")
-    builder = SparkSession.builder.appName("city-features").master(settings.spark_master)
     conf = {
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging}",
         "spark.ui.enabled": "false",
@@ -39,15 +52,35 @@ def start(settings: Settings) -> SparkSession:
     }
     if settings.spark_master.startswith("local"):
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    for key, value in conf.items():
-        builder = builder.config(key, value)
+    conf |= {"spark.app.name": "city-features", "spark.master": settings.spark_master}
+    configured = SparkConf().setAll(list(conf.items()))
     try:
-        return builder.getOrCreate()
+        if SparkContext._gateway is None:
+            SparkContext._ensure_initialized(gateway=_launch(configured), conf=configured)
+        return SparkSession.builder.config(conf=configured).getOrCreate()
     except PySparkException as error:
         raise EnvironmentRefused(
             f"Spark did not start at {settings.spark_master}: {str(error).splitlines()[0]}; "
             f"see the lines above, and check Java {JAVA} with city-features check"
         ) from None
+
+
+def _launch(conf: SparkConf) -> Any:
+    """Start the JVM; what it and its Python workers write to stderr becomes our log."""
+    reader, writer = os.pipe()
+    try:
+        gateway = launch_gateway(conf, {"stderr": writer})  # type: ignore[no-untyped-call]
+    finally:
+        os.close(writer)
+        threading.Thread(target=_relay, args=(reader,), daemon=True).start()
+    return gateway
+
+
+def _relay(descriptor: int) -> None:
+    with open(descriptor, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if not line.startswith(NOISE):
+                log.warning("spark", line=line.rstrip())
 
 
 def java() -> str:

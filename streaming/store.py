@@ -26,6 +26,7 @@ from streaming.settings import Settings
 
 RETRIES = 8  # about 10 seconds of a Redis that restarts or fails over
 BLOCKS_AT_ONCE = 500
+FIELDS = {b"capital_social_total", b"quantidade_empresas", b"capital_social_medio", b"atualizado_em"}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -147,16 +148,18 @@ class Store:
     @answered
     def version(self) -> int:
         """Return how many batches were committed."""
-        value = self.client.get(self._key("ingest:version"))
-        try:
-            return int(value or 0)
-        except ValueError:
-            raise KeyRefused(f"key {self._key('ingest:version')} is not a number") from None
+        key = self._key("ingest:version")
+        with _ours(key):
+            return int(self.client.get(key) or 0)
 
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
         """Return the records of these files, of those that have one; of all files for None."""
         key = self._key("ingest:files")
+        with _ours(key):
+            return self._records(key, paths)
+
+    def _records(self, key: str, paths: Sequence[str] | None) -> dict[str, Record]:
         if paths is None:
             found = {
                 p.decode(errors="surrogateescape"): value
@@ -166,10 +169,7 @@ class Store:
             found = dict(zip(paths, self.client.hmget(key, list(paths)), strict=True))
         else:
             found = {}
-        try:
-            return {p: Record(**json.loads(value)) for p, value in found.items() if value}
-        except (ValueError, TypeError):
-            raise KeyRefused(f"key {key} holds a record that is not ours") from None
+        return {p: Record(**json.loads(value)) for p, value in found.items() if value}
 
     @answered
     def companies(self, blocks: Iterable[str]) -> ledger.Companies:
@@ -179,7 +179,9 @@ class Store:
         for start in range(0, len(names), BLOCKS_AT_ONCE):
             some = names[start : start + BLOCKS_AT_ONCE]
             values = self.client.mget([self._key(f"ledger:{name}") for name in some])
-            seen |= ledger.unpack(dict(zip(some, values, strict=True)))
+            for name, value in zip(some, values, strict=True):
+                with _ours(self._key(f"ledger:{name}")):
+                    seen |= ledger.unpack({name: value})
         return seen
 
     @answered
@@ -211,6 +213,11 @@ class Store:
         )
         if kind == "conflict":
             raise Conflict(f"version is {detail}, expected {commit.expected}")
+        if kind == "denied":
+            raise RedisRefused(
+                f"Redis at {self.place} does not let this user run {detail} on key {key!r}; "
+                "nothing was written"
+            )
         if kind == "key":
             raise KeyRefused(
                 f"key {key!r} {detail}; nothing was written. Move or delete it, then run again"
@@ -227,10 +234,10 @@ class Store:
         """Return the features of every key, or of one city and its municipalities, by key."""
         if cidade is None:
             pattern = _literal(self._prefix) + "*"
-            keys = {k.decode() for k in self.client.scan_iter(pattern, 5000, _type="hash")}
+            keys = self._hashes(pattern)
         else:
             pattern = _literal(self._key(cidade)) + "/??"
-            keys = {k.decode() for k in self.client.scan_iter(pattern, 5000, _type="hash")}
+            keys = self._hashes(pattern)
             keys.add(self._key(cidade))
         names = sorted(k for k in keys if ":" not in k.removeprefix(self._prefix))
         found = []
@@ -239,9 +246,13 @@ class Store:
             for key in names[start : start + 1000]:
                 pipeline.hgetall(key)
             for key, values in zip(names[start : start + 1000], pipeline.execute(), strict=True):
-                if b"capital_social_total" in values:
+                if values.keys() >= FIELDS:
                     found.append(_features(key.removeprefix(self._prefix), values))
         return found
+
+    def _hashes(self, pattern: str) -> set[str]:
+        found = self.client.scan_iter(pattern, 5000, _type="hash")
+        return {key.decode(errors="surrogateescape") for key in found}
 
     def _key(self, name: str) -> str:
         return self._prefix + name
@@ -254,6 +265,19 @@ class Store:
                 before = added.get(key, (Decimal(0), 0))
                 added[key] = (before[0] + capital, before[1] + companies)
         return added
+
+
+@contextmanager
+def _ours(key: str) -> Iterator[None]:
+    """Name the key where its value turns out not to be the service's."""
+    try:
+        yield
+    except redis.ResponseError as error:
+        if not str(error).startswith("WRONGTYPE"):
+            raise
+        raise KeyRefused(f"key {key!r} holds another kind of value; move or delete it") from None
+    except (ValueError, TypeError):
+        raise KeyRefused(f"key {key!r} holds a value that is not ours; move or delete it") from None
 
 
 def dump(record: Record) -> str:

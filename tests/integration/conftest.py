@@ -1,5 +1,6 @@
-"""What integration tests drive: a service on a real server, processes, and a proxy that loses replies."""
+"""What integration tests drive: a service on a real server, processes, and a lossy proxy."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -65,7 +66,7 @@ class Service:
         """Run once over all there is, as `city-features run` does, in this process."""
         found: list[Outcome] = []
         store = store or self.store()
-        with claimed(self.settings, checkpoint) as directory:
+        with claimed(self.settings, checkpoint, threading.Event()) as directory:
             query = Query(self.spark, store, self.settings, threading.Event(), found.extend)
             query.run_available(directory)
         return found
@@ -230,10 +231,8 @@ class Proxy:
 
 def _close(*sockets: socket.socket) -> None:
     for some in sockets:
-        try:
+        with contextlib.suppress(OSError):
             some.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         some.close()
 
 
@@ -289,10 +288,8 @@ class Program:
 
     def kill(self, started: "subprocess.Popen[str]") -> None:
         """Kill a process and all it started, at once (SIGKILL)."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(started.pid, 9)
-        except ProcessLookupError:
-            pass
         started.wait()
 
     def end(self) -> None:

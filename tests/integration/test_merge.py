@@ -410,7 +410,7 @@ def test_a_full_memory_refuses_whole_and_the_next_merge_completes(own: Store) ->
         own.client.set("filler", b"x")
 
     next_ = commit(("Natal", "RN", "2.00", 1), ("Belém", "PA", "1.00", 1), expected=1, file="b.csv")
-    with pytest.raises(RedisRefused, match="(?i)memory"):
+    with pytest.raises(RedisRefused, match=r"(?i)memory"):
         own.merge(next_)
 
     assert dumped(own.client) == before

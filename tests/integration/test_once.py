@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming import files
-from streaming.errors import CityFeaturesError, KeyRefused
+from streaming.errors import CityFeaturesError, KeyRefused, RedisUnavailable
 from streaming.ingest import Ingest, Outcome
 from streaming.settings import Settings
 from streaming.store import Store
@@ -232,6 +232,20 @@ def test_a_key_of_another_kind_stops_the_run_and_is_named(service: Service) -> N
     service.holds(content)
 
 
+def test_a_redis_that_goes_away_stops_the_run_and_the_next_one_completes(
+    service: Service, proxy: Proxy
+) -> None:
+    content = service.put("a.csv", [row(1), row(2)])
+    proxy.before(1, proxy.close)
+
+    with pytest.raises(RedisUnavailable, match="does not answer"):
+        service.run(store=Store(proxy.url, service.settings, retries=1))
+
+    assert dumped(service.redis) == {}
+    assert [(o.file, o.new) for o in service.run()] == [("a.csv", 2)]
+    service.holds(content)
+
+
 def test_a_flushed_redis_gets_everything_back(service: Service) -> None:
     first = service.put("a.csv", [row(1, "1.00"), row(2)])
     service.run()
@@ -271,7 +285,7 @@ def test_a_merge_retried_after_a_lost_reply_counts_once_and_is_accounted_for(
     service: Service, proxy: Proxy, lost: tuple[int, ...]
 ) -> None:
     first = service.put("a.csv", [row(1), row(2)])
-    second = service.put("b.csv", [row(2), row(3), row(4, "-1")])
+    service.put("b.csv", [row(2), row(3), row(4, "-1")])
     proxy.swallow(*lost)
 
     outcomes = service.run(store=Store(proxy.url, service.settings))
@@ -457,8 +471,8 @@ def test_any_name_of_a_file_is_counted_once(service: Service, name: str) -> None
 
 def test_a_name_that_is_no_utf8_is_counted_once(service: Service) -> None:
     content = service.put("a.csv", [row(1)])
-    landing_zone = os.fsencode(service.settings.landing_zone)
-    os.rename(landing_zone + b"/a.csv", landing_zone + b"/a\xff.csv")
+    landing_zone = service.settings.landing_zone
+    (landing_zone / "a.csv").rename(landing_zone / os.fsdecode(b"a\xff.csv"))
 
     assert [(o.new, o.state) for o in service.run()] == [(1, "ingested")]
     assert service.run() == []
@@ -610,6 +624,30 @@ def test_following_picks_up_files_and_ends_with_everything_counted(
     assert not thread.is_alive()
     assert failed == []
     assert sorted(o.file for o in found) == ["0.csv", "1.csv", "2.csv", "before.csv", "slow.csv"]
+    service.holds(*contents)
+
+
+def test_following_ends_when_told_to_while_both_stream_and_reconcile_have_files(
+    spark: SparkSession, service: Service
+) -> None:
+    """Told to stop again and again at such a moment: neither may wait for the other for ever."""
+    from streaming.query import Query
+
+    settings = service.settings.model_copy(update={"reconcile_seconds": 0.01})
+    contents = []
+    for trial in range(4):
+        stop = threading.Event()
+        query = Query(spark, service.store(), settings, stop, lambda outcomes: None)
+        checkpoint = settings.checkpoints / f"follow{trial}"
+        thread = threading.Thread(target=query.follow, args=(checkpoint,), daemon=True)
+        thread.start()
+        time.sleep(1.5)
+        contents += [service.put(f"{trial}{n}.csv", [row(trial * 10 + n)]) for n in range(2)]
+        time.sleep(0.2 + trial * 0.1)
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive(), f"stopped at trial {trial}, it does not end"
+    service.run()
     service.holds(*contents)
 
 

@@ -105,7 +105,7 @@ def test_any_split_into_files_and_batches_gives_the_totals_of_plain_python(
     service.holds(*ingested)
 
 
-@hypothesis_settings(max_examples=8, **once)
+@hypothesis_settings(max_examples=5, **once)
 @given(runs=runs)
 def test_any_split_into_files_and_runs_gives_the_totals_of_plain_python(
     spark: SparkSession, settings: Settings, places: Iterator[Path], runs: Runs

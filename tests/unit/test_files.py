@@ -1,99 +1,360 @@
-"""Files in the landing zone: looked at, whole, dropped; rejected rows; settings."""
+"""The landing zone: what is looked at, in which order, when it is whole, and how a file gets in."""
 
 import os
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streaming import files, quarantine
+from streaming import files
 from streaming.errors import EnvironmentRefused
 from streaming.files import File
-from streaming.settings import load
+
+SECONDS = 10**9
 
 
-def look(landing_zone: Path, name: str) -> File:
-    found = files.look(landing_zone, name)
+@pytest.fixture
+def zone(tmp_path: Path) -> Path:
+    """An empty landing zone."""
+    made = tmp_path / "landing_zone"
+    made.mkdir()
+    return made
+
+
+def now(zone: Path, name: str) -> File:
+    found = files.look(zone, name)
     assert found is not None
     return found
 
 
+def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:
+    names = [
+        "x.csv",
+        "x.csv.gz",
+        "São Paulo.csv",
+        "x.y.csv",
+        "-.csv",
+        "x.CSV",
+        "x.csv.GZ",
+        "x.csv.bz2",
+        "x.csv.tmp",
+        "x.csv~",
+        "x.txt",
+        "x.gz",
+        "csv",
+        ".x.csv",
+        "_x.csv",
+        ".csv",
+        ".csv.gz",
+        "_quarantine",
+    ]
+
+    assert [name for name in names if files.is_looked_at(name)] == [
+        "x.csv",
+        "x.csv.gz",
+        "São Paulo.csv",
+        "x.y.csv",
+        "-.csv",
+    ]
+
+
+def test_files_are_listed_oldest_first_then_by_path(zone: Path) -> None:
+    times = {"c.csv": 5, "b.csv": 7, "a.csv.gz": 7, "d.csv": 7 * SECONDS, "e.csv": 6}
+    for name, mtime in times.items():
+        (zone / name).write_bytes(b"x" * mtime if mtime < 10 else b"")
+        os.utime(zone / name, ns=(0, mtime))
+    for name in (".hidden.csv", "_quarantine.csv", "x.txt"):
+        (zone / name).write_text("")
+
+    assert files.listing(zone) == [
+        File(5, "c.csv", 5),
+        File(6, "e.csv", 6),
+        File(7, "a.csv.gz", 7),
+        File(7, "b.csv", 7),
+        File(7 * SECONDS, "d.csv", 0),
+    ]
+
+
+def test_directories_and_links_of_such_names_are_listed_as_themselves(zone: Path) -> None:
+    (zone / "directory.csv").mkdir()
+    (zone / "dangling.csv").symlink_to("nowhere")
+    (zone / "deep").mkdir()
+    (zone / "deep" / "x.csv").write_text("")
+
+    assert {f.path for f in files.listing(zone)} == {"directory.csv", "dangling.csv"}
+    assert now(zone, "dangling.csv").mtime == (zone / "dangling.csv").lstat().st_mtime_ns
+
+
+def test_a_listing_and_a_look_agree_also_on_names_that_are_no_utf8(zone: Path) -> None:
+    (zone / os.fsdecode(b"\xe3.csv")).write_text("x")
+
+    assert files.listing(zone) == [now(zone, os.fsdecode(b"\xe3.csv"))]
+
+
+def test_an_empty_landing_zone_lists_nothing_and_a_missing_one_says_what_to_do(zone: Path) -> None:
+    assert files.listing(zone) == []
+    with pytest.raises(EnvironmentRefused, match="create it or set LANDING_ZONE"):
+        files.listing(zone / "missing")
+
+
+def test_a_file_that_is_gone_is_none(zone: Path) -> None:
+    assert files.look(zone, "x.csv") is None
+
+
+# stands_still
+
+
+def written(zone: Path, name: str, content: str, age: float) -> File:
+    """
+    Write a file as a slow writer would: its last write is `age` seconds ago, nothing happened since.
+
+    Setting a time changes the inode, as any finishing off does; so the time is the real one, or
+    lies in the future of what it is set to.
+    """
+    (zone / name).write_text(content)
+    if age:
+        time.sleep(age)
+    return now(zone, name)
+
+
+def test_a_file_just_written_does_not_stand_still(zone: Path) -> None:
+    file = written(zone, "x.csv", "a\n", 0)
+
+    assert not files.stands_still(zone, file, 5)
+
+
+def test_a_file_quiet_for_long_enough_stands_still(zone: Path) -> None:
+    file = written(zone, "x.csv", "a\n", 0.15)
+
+    assert files.stands_still(zone, file, 0.1)
+    assert not files.stands_still(zone, file, 10)
+
+
+@pytest.mark.parametrize("content", ["a\nb", "a", ""])
+def test_a_file_whose_last_line_has_no_end_is_waited_for_five_times_as_long(
+    zone: Path, content: str
+) -> None:
+    file = written(zone, "x.csv", content, 0.15)
+
+    assert not files.stands_still(zone, file, 0.1)
+    time.sleep(0.4)
+    assert files.stands_still(zone, file, 0.1)
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.csv", "a\r"), ("x.csv", "a\r\n"), ("x.csv.gz", "a")])
+def test_other_ends_of_lines_end_a_line_and_gzip_has_none(zone: Path, name: str, content: str) -> None:
+    file = written(zone, name, content, 0.15)
+
+    assert files.stands_still(zone, file, 0.1)
+
+
+def test_a_file_renamed_in_stands_still_at_once(zone: Path) -> None:
+    (zone / ".x.part").write_text("a\nb")
+    time.sleep(0.02)
+    (zone / ".x.part").rename(zone / "x.csv")
+
+    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
+
+
+def test_a_file_copied_with_its_times_stands_still_at_once(zone: Path) -> None:
+    (zone / "x.csv").write_text("a\n")
+    os.utime(zone / "x.csv", (1_000_000_000, 1_000_000_000))
+
+    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
+
+
+def test_a_file_that_grew_shrank_or_was_touched_since_does_not_stand_still(zone: Path) -> None:
+    (zone / "x.csv").write_text("a\n")
+    os.utime(zone / "x.csv", ns=(0, 5))
+    file = now(zone, "x.csv")
+    assert files.stands_still(zone, file, 0)
+
+    assert not files.stands_still(zone, File(file.mtime, file.path, file.size - 1), 0)
+    assert not files.stands_still(zone, File(file.mtime, file.path, file.size + 1), 0)
+    assert not files.stands_still(zone, File(file.mtime + 1, file.path, file.size), 0)
+    with (zone / "x.csv").open("a") as writer:
+        writer.write("b\n")
+    assert not files.stands_still(zone, file, 0)
+
+
+def test_a_file_that_is_gone_does_not_stand_still(zone: Path) -> None:
+    assert not files.stands_still(zone, File(1, "gone.csv", 1), 0)
+
+
+def test_a_file_from_the_future_does_not_wait_for_it(zone: Path) -> None:
+    (zone / "x.csv").write_text("a\n")
+    later = time.time() + 86_400
+    os.utime(zone / "x.csv", (later, later))
+
+    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
+
+
+def test_what_is_no_file_is_not_waited_for_it_is_rejected_later(zone: Path) -> None:
+    (zone / "directory.csv").mkdir()
+    (zone / "dangling.csv").symlink_to("nowhere")
+    os.mkfifo(zone / "pipe.csv")
+
+    for name in ("directory.csv", "dangling.csv", "pipe.csv"):
+        assert files.stands_still(zone, now(zone, name), 3600), name
+
+
+def test_a_growing_file_is_seen_still_only_when_its_writer_is_done(zone: Path) -> None:
+    with (zone / "x.csv").open("w") as writer:
+        for n in range(5):
+            writer.write(f"{n}\n")
+            writer.flush()
+            time.sleep(0.03)
+            assert not files.stands_still(zone, now(zone, "x.csv"), 0.5), n
+    file = now(zone, "x.csv")
+    time.sleep(0.55)
+
+    assert files.stands_still(zone, file, 0.5)
+
+
+# batches
+
+
+@given(
+    st.lists(st.integers(0, 50), max_size=30),
+    st.integers(1, 5),
+    st.integers(1, 60),
+)
+def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
+    sizes: list[int], most_files: int, most_bytes: int
+) -> None:
+    given_files = [File(n, f"{n}.csv", size) for n, size in enumerate(sizes)]
+
+    cut = list(files.batches(iter(given_files), most_files, most_bytes))
+
+    assert [file for batch in cut for file in batch] == given_files
+    totals = [sum(file.size for file in batch) for batch in cut]
+    assert all(1 <= len(batch) <= most_files for batch in cut)
+    assert all(t <= most_bytes or len(b) == 1 for b, t in zip(cut, totals, strict=True))
+    for batch, total, following in zip(cut, totals, cut[1:], strict=False):
+        assert len(batch) == most_files or total + following[0].size > most_bytes
+
+
+def test_no_files_are_no_batch_and_a_larger_one_stands_alone() -> None:
+    small, large = File(1, "a.csv", 1), File(2, "b.csv", 100)
+
+    assert list(files.batches([], 5, 10)) == []
+    assert list(files.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
+
+
+# drop
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file to drop."""
+    path = tmp_path / "novas.csv"
+    path.write_bytes(b"a\nb\r\n\xff")
+    return path
+
+
+def names(zone: Path) -> list[str]:
+    return sorted(path.name for path in zone.iterdir())
+
+
+def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
+    zone: Path, source: Path
+) -> None:
+    assert files.drop(source, zone) == ("novas.csv", True)
+
+    assert names(zone) == ["novas.csv"]
+    assert (zone / "novas.csv").read_bytes() == source.read_bytes()
+    assert (zone / "novas.csv").stat().st_nlink == 1
+    assert files.stands_still(zone, now(zone, "novas.csv"), 3600)
+    assert abs(time.time() - (zone / "novas.csv").stat().st_mtime) < 10
+
+
+def test_a_file_may_be_dropped_under_another_name(zone: Path, source: Path) -> None:
+    assert files.drop(source, zone, "other.csv") == ("other.csv", True)
+    assert names(zone) == ["other.csv"]
+
+
+def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path) -> None:
+    files.drop(source, zone)
+    before = now(zone, "novas.csv")
+
+    assert files.drop(source, zone) == ("novas.csv", False)
+
+    assert names(zone) == ["novas.csv"]
+    assert now(zone, "novas.csv") == before
+
+
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "prefix", "suffix"), [("x.csv", "x-", ".csv"), ("x.y.csv.gz", "x.y-", ".csv.gz")]
+)
+def test_the_same_name_with_other_content_gets_a_new_name(
+    zone: Path, source: Path, name: str, prefix: str, suffix: str
+) -> None:
+    files.drop(source, zone, name)
+    contents = {source.read_bytes()}
+    for content in (b"second", b"third"):
+        source.write_bytes(content)
+        contents.add(content)
+
+        given_name, copied = files.drop(source, zone, name)
+
+        assert copied
+        assert given_name.startswith(prefix) and given_name.endswith(suffix)
+        assert files.is_looked_at(given_name)
+        assert (zone / given_name).read_bytes() == content
+    assert {(zone / n).read_bytes() for n in names(zone)} == contents
+    assert len(names(zone)) == 3
+
+
+@pytest.mark.parametrize("kind", ["directory", "dangling link", "link to the same content"])
+def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str) -> None:
+    taken = zone / "novas.csv"
+    if kind == "directory":
+        taken.mkdir()
+    else:
+        taken.symlink_to("nowhere" if kind == "dangling link" else source)
+
+    name, copied = files.drop(source, zone)
+
+    assert copied and name != "novas.csv"
+    assert (zone / name).read_bytes() == source.read_bytes()
+    assert taken.is_dir() if kind == "directory" else taken.is_symlink()
+    assert names(zone) == sorted([name, "novas.csv"])
+
+
+@pytest.mark.parametrize(
+    "name",
     [
-        *(("a.csv", True), ("a.csv.gz", True), ("é b.csv", True), ("a.txt", False), ("a.gz", False)),
-        *(("_a.csv", False), (".a.csv", False), ("a.csv.tmp", False)),
+        "x.txt",
+        "x.CSV",
+        ".x.csv",
+        "_x.csv",
+        "../x.csv",
+        "deep/x.csv",
+        "/x.csv",
+        ".csv",
+        "x.csv/",
+        "x.csv/.",
     ],
 )
-def test_names_decide_what_is_looked_at(name: str, expected: bool) -> None:
-    assert files.is_looked_at(name) is expected
+def test_a_name_that_would_not_be_looked_at_is_refused(zone: Path, source: Path, name: str) -> None:
+    with pytest.raises(EnvironmentRefused, match=r"would not be looked at: use --as with a plain name"):
+        files.drop(source, zone, name)
+
+    assert names(zone) == []
+    assert names(zone.parent) == ["landing_zone", "novas.csv"]
 
 
-def test_the_listing_is_in_ingest_order(tmp_path: Path) -> None:
-    for name, mtime in (("b.csv", 5), ("a.csv", 5), ("z.csv", 1), ("no.txt", 0)):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, ns=(mtime, mtime))
-    assert files.listing(tmp_path) == [File(1, "z.csv", 0), File(5, "a.csv", 0), File(5, "b.csv", 0)]
-    with pytest.raises(EnvironmentRefused, match="LANDING_ZONE"):
-        files.listing(tmp_path / "missing")
+def test_a_source_that_can_not_be_read_leaves_nothing(zone: Path, tmp_path: Path) -> None:
+    (tmp_path / "directory.csv").mkdir()
+    for name in ("missing.csv", "directory.csv"):
+        with pytest.raises(EnvironmentRefused, match=rf"{name} could not be dropped"):
+            files.drop(tmp_path / name, zone)
+
+    assert names(zone) == []
 
 
-def test_a_file_is_whole_once_renamed_or_quiet(tmp_path: Path) -> None:
-    written = tmp_path / "written.csv"
-    written.write_text("whole line\n")
-    file = look(tmp_path, "written.csv")
-    assert not files.stands_still(tmp_path, file, 0.4)
-    time.sleep(0.5)
-    assert files.stands_still(tmp_path, file, 0.4)
-    with written.open("a") as writer:
-        writer.write("half a li")
-    assert not files.stands_still(tmp_path, file, 0.4), "it is not the file that was looked at"
-    time.sleep(0.5)
-    assert not files.stands_still(tmp_path, look(tmp_path, "written.csv"), 0.4)
-    written.rename(tmp_path / "moved.csv")
-    assert files.stands_still(tmp_path, look(tmp_path, "moved.csv"), 60)
-
-
-def test_batches_are_bounded_by_count_and_bytes() -> None:
-    a, b, c, d = (File(i, str(i), size) for i, size in enumerate((4, 4, 100, 1)))
-    assert list(files.batches([a, b, c, d], 10, 8)) == [[a, b], [c], [d]]
-    assert list(files.batches([a, b, c, d], 1, 1000)) == [[a], [b], [c], [d]]
-
-
-def test_a_dropped_file_is_whole_and_never_replaces_another(tmp_path: Path) -> None:
-    landing_zone, source = tmp_path / "lz", tmp_path / "a.csv"
-    landing_zone.mkdir()
-    source.write_text("one\n")
-    assert files.drop(source, landing_zone) == ("a.csv", True)
-    assert files.stands_still(landing_zone, look(landing_zone, "a.csv"), 60)
-    assert files.drop(source, landing_zone) == ("a.csv", False)
-    source.write_text("two\n")
-    name, copied = files.drop(source, landing_zone)
-    assert copied and name != "a.csv"
-    assert {p.name: p.read_text() for p in landing_zone.iterdir()} == {"a.csv": "one\n", name: "two\n"}
-    for bad in ("_a.csv", "../a.csv", "a.txt"):
-        with pytest.raises(EnvironmentRefused):
-            files.drop(source, landing_zone, bad)
-
-
-def test_the_quarantine_shows_the_latest_reading(tmp_path: Path) -> None:
-    long = "é" * 120 + ".csv"
-    for name in ("a.csv", long, "\udce3.csv"):
-        quarantine.write(tmp_path, name, [("why", 'raw "ção"\nline')])
-    quarantine.write(tmp_path, "b.csv", [("why", "x")])
-    quarantine.write(tmp_path, "b.csv", [])
-    rows = list(quarantine.rows(tmp_path))
-    assert {row["file"] for row in rows} == {"a.csv", long, "\udce3.csv"}
-    assert {row["raw"] for row in rows} == {'raw "ção"\nline'}
-    assert [row["file"] for row in quarantine.rows(tmp_path, long)] == [long]
-
-
-def test_the_password_is_nowhere_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://someone:hush@example.org:6379/3?x=hush")
-    settings = load()
-    assert settings.redis_place == "redis://example.org:6379/3"
-    assert "hush" not in f"{settings!r} {settings} {settings.model_dump()}"
-    monkeypatch.setenv("SETTLE_SECONDS", "hush")
-    with pytest.raises(EnvironmentRefused, match="SETTLE_SECONDS") as refused:
-        load()
-    assert "hush" not in str(refused.value)
+def test_a_landing_zone_that_is_missing_is_named(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(EnvironmentRefused, match="could not be dropped: No such file or directory"):
+        files.drop(source, tmp_path / "missing")

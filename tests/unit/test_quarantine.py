@@ -1,0 +1,126 @@
+"""Rejected rows: kept whole, found again, replaced by the next reading."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming import quarantine
+from streaming.errors import EnvironmentRefused
+
+ROWS = [("cnpj: missing", ",2024-01-31,São Paulo,SP,1"), ("estado: missing", 'x,"a\nb",,')]
+
+
+def as_told(file: str, rows: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"file": file, "reason": reason, "raw": raw} for reason, raw in rows]
+
+
+def test_rejected_rows_come_back_in_order_with_file_and_reason(tmp_path: Path) -> None:
+    written = quarantine.write(tmp_path / "new" / "q", "x.csv", iter(ROWS))
+
+    assert written == 2
+    assert list(quarantine.rows(tmp_path / "new" / "q", "x.csv")) == as_told("x.csv", ROWS)
+
+
+def test_a_person_can_read_them_one_json_document_a_line(tmp_path: Path) -> None:
+    quarantine.write(tmp_path, "x.csv", ROWS)
+
+    assert [p.name for p in tmp_path.iterdir()] == ["x.csv.jsonl"]
+    text = (tmp_path / "x.csv.jsonl").read_text("utf-8")
+    assert [json.loads(line) for line in text.splitlines()] == as_told("x.csv", ROWS)
+    assert "São Paulo" in text
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=40)), min_size=1, max_size=5))
+def test_any_text_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    directory = tmp_path_factory.mktemp("q")
+    assert quarantine.write(directory, "x.csv", rows) == len(rows)
+
+    assert list(quarantine.rows(directory)) == as_told("x.csv", rows)
+
+
+def test_the_latest_reading_replaces_the_one_before(tmp_path: Path) -> None:
+    quarantine.write(tmp_path, "x.csv", ROWS)
+    quarantine.write(tmp_path, "y.csv", ROWS)
+
+    quarantine.write(tmp_path, "x.csv", ROWS[1:])
+    assert list(quarantine.rows(tmp_path)) == as_told("x.csv", ROWS[1:]) + as_told("y.csv", ROWS)
+
+    assert quarantine.write(tmp_path, "x.csv", []) == 0
+    assert list(quarantine.rows(tmp_path)) == as_told("y.csv", ROWS)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["y.csv.jsonl"]
+
+
+def test_no_rows_of_a_file_that_never_had_any_leave_no_file(tmp_path: Path) -> None:
+    assert quarantine.write(tmp_path, "x.csv", []) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert list(quarantine.rows(tmp_path, "x.csv")) == []
+    assert list(quarantine.rows(tmp_path / "never")) == []
+
+
+def test_a_reading_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
+    def broken() -> Iterator[tuple[str, str]]:
+        yield ROWS[1]
+        raise RuntimeError("reader")
+
+    quarantine.write(tmp_path, "x.csv", ROWS)
+    with pytest.raises(RuntimeError, match="reader"):
+        quarantine.write(tmp_path, "x.csv", broken())
+
+    assert list(quarantine.rows(tmp_path)) == as_told("x.csv", ROWS)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.csv.jsonl"]
+
+
+def test_all_files_are_told_in_order_of_their_names_and_half_written_ones_are_not(
+    tmp_path: Path,
+) -> None:
+    for file in ("b.csv", "a.csv", "c.csv.gz"):
+        quarantine.write(tmp_path, file, ROWS[:1])
+    (tmp_path / ".half.jsonl").write_text("{")
+    (tmp_path / "notes.txt").write_text("mine")
+
+    assert [row["file"] for row in quarantine.rows(tmp_path)] == ["a.csv", "b.csv", "c.csv.gz"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "🏙"])
+def test_files_of_the_longest_names_are_kept_apart(tmp_path: Path, letter: str) -> None:
+    stem = letter * ((255 - len("1.csv")) // len(letter.encode()))
+    first, second = f"{stem}1.csv", f"{stem}2.csv"
+    quarantine.write(tmp_path, first, ROWS[:1])
+    quarantine.write(tmp_path, second, ROWS[1:])
+
+    assert list(quarantine.rows(tmp_path, first)) == as_told(first, ROWS[:1])
+    assert list(quarantine.rows(tmp_path, second)) == as_told(second, ROWS[1:])
+    assert len(list(quarantine.rows(tmp_path))) == 2
+
+
+def test_a_file_whose_name_is_no_utf8_is_kept_and_found(tmp_path: Path) -> None:
+    name = b"\xe3.csv".decode(errors="surrogateescape")
+
+    assert quarantine.write(tmp_path, name, ROWS) == 2
+    found = list(quarantine.rows(tmp_path, name))
+    assert [(row["reason"], row["raw"]) for row in found] == ROWS
+    assert found == list(quarantine.rows(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["[a].csv", "*.csv", "a b.csv", "ã.csv", "-x.csv", "x.csv.jsonl.csv"])
+def test_names_mean_nothing_but_themselves(tmp_path: Path, name: str) -> None:
+    quarantine.write(tmp_path, "a.csv", ROWS[:1])
+    quarantine.write(tmp_path, name, ROWS[1:])
+
+    assert list(quarantine.rows(tmp_path, name)) == as_told(name, ROWS[1:])
+    assert len(list(quarantine.rows(tmp_path))) == 2
+
+
+def test_a_quarantine_that_can_not_be_written_says_so_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "q").write_text("a file in its place")
+
+    with pytest.raises(
+        EnvironmentRefused, match=r"nothing was counted\. Make it writable or set QUARANTINE"
+    ):
+        quarantine.write(tmp_path / "q", "x.csv", ROWS)

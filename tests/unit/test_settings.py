@@ -1,0 +1,190 @@
+"""Settings: from the environment, checked, and silent about what is secret."""
+
+from pathlib import Path
+
+import pytest
+
+from streaming import settings
+from streaming.errors import EnvironmentRefused
+
+SECRET = "s3cr3t-Pässword"
+
+
+def load(**overrides: object) -> settings.Settings:
+    return settings.load(_env_file=None, **overrides)
+
+
+def test_without_an_environment_everything_has_its_default() -> None:
+    assert load().model_dump() == {
+        "redis_url": None,
+        "redis_dir": Path(".redis"),
+        "landing_zone": Path("landing_zone"),
+        "checkpoints": Path("checkpoints"),
+        "quarantine": None,
+        "feature_prefix": "",
+        "cnpj_check_digits": "count",
+        "settle_seconds": 2.0,
+        "settle_timeout": 60.0,
+        "reconcile_seconds": 60.0,
+        "max_files_per_trigger": 2000,
+        "max_bytes_per_trigger": 4 * 1024**3,
+        "spark_master": "local[*]",
+        "log_format": "console",
+        "log_level": "info",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("LANDING_ZONE", "elsewhere/in", Path("elsewhere/in")),
+        ("CHECKPOINTS", "elsewhere/cp", Path("elsewhere/cp")),
+        ("QUARANTINE", "elsewhere/q", Path("elsewhere/q")),
+        ("FEATURE_PREFIX", "test:", "test:"),
+        ("CNPJ_CHECK_DIGITS", "strict", "strict"),
+        ("SETTLE_SECONDS", "0.5", 0.5),
+        ("MAX_FILES_PER_TRIGGER", "7", 7),
+        ("MAX_BYTES_PER_TRIGGER", "64MiB", 64 * 1024**2),
+        ("MAX_BYTES_PER_TRIGGER", "1000", 1000),
+        ("SPARK_MASTER", "spark://there:7077", "spark://there:7077"),
+        ("LOG_FORMAT", "json", "json"),
+        ("LOG_LEVEL", "debug", "debug"),
+    ],
+)
+def test_the_environment_sets_what_is_named_there(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: object
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert getattr(load(), name.lower()) == expected
+
+
+def test_a_dotenv_file_sets_too_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("LOG_LEVEL=error\nLOG_FORMAT=json\nSOMETHING_ELSE=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+
+    found = settings.load()
+
+    assert (found.log_level, found.log_format) == ("debug", "json")
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "MAX_FILES_PER_TRIGGER", "QUARANTINE", "LOG_LEVEL"])
+def test_a_variable_that_is_empty_is_as_good_as_unset(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "")
+
+    assert load() == settings.load(_env_file=None)
+    assert load().model_dump() == settings.Settings(_env_file=None).model_dump()
+    assert getattr(load(), name.lower()) == settings.Settings.model_fields[name.lower()].default
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_FILES_PER_TRIGGER", "0"),
+        ("MAX_FILES_PER_TRIGGER", "-71"),
+        ("MAX_FILES_PER_TRIGGER", SECRET),
+        ("MAX_BYTES_PER_TRIGGER", "0"),
+        ("MAX_BYTES_PER_TRIGGER", SECRET),
+        ("MAX_BYTES_PER_TRIGGER", f"71 {SECRET}"),
+        ("SETTLE_SECONDS", "-71"),
+        ("SETTLE_SECONDS", SECRET),
+        ("SETTLE_TIMEOUT", SECRET),
+        ("RECONCILE_SECONDS", "0"),
+        ("CNPJ_CHECK_DIGITS", SECRET),
+        ("CNPJ_CHECK_DIGITS", "STRICT"),
+        ("LOG_FORMAT", SECRET),
+        ("LOG_LEVEL", SECRET),
+    ],
+)
+def test_a_bad_setting_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(EnvironmentRefused) as error:
+        load()
+
+    assert f"{name}: " in str(error.value)
+    assert SECRET.lower() not in str(error.value).lower()
+    assert "71" not in str(error.value)
+    assert error.value.__cause__ is None and error.value.__suppress_context__
+
+
+def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    monkeypatch.setenv("LOG_FORMAT", "xml")
+
+    with pytest.raises(EnvironmentRefused, match=r"LOG_FORMAT: .*LOG_LEVEL: "):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("redis://there:6379/0", "redis://there:6379/0"),
+        (f"redis://:{SECRET}@there:6379/0", "redis://there:6379/0"),
+        (f"rediss://user:{SECRET}@there:6379/3", "rediss://there:6379/3"),
+        (f"redis://user:a@{SECRET}@there", "redis://there"),
+        (f"redis://there:6379/0?password={SECRET}", "redis://there:6379/0"),
+        (f"redis://:{SECRET}@[::1]:6379/0", "redis://[::1]:6379/0"),
+        (f"unix://user:{SECRET}@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+        (f"unix:///run/redis.sock?password={SECRET}", "unix:///run/redis.sock"),
+    ],
+)
+def test_where_redis_is_can_be_told_without_user_and_password(url: str, place: str) -> None:
+    assert load(redis_url=url).redis_place == place
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://:a/{SECRET}@there:6379/0",  # characters that should have been percent-encoded
+        f"redis://:a#{SECRET}@there:6379/0",
+        f"redis://:a?{SECRET}@there:6379/0",
+        f"redis://:{SECRET}/a@there:6379/0",
+        f"redis://:{SECRET}#a@there:6379/0",
+        f"redis://:{SECRET}?a@there:6379/0",
+        f"redis://:{SECRET}\u2100@there:6379/0",  # decomposes into a/c
+        f"redis://:{SECRET}[@there:6379/0",
+        f"redis:{SECRET}@there",
+        f"//:{SECRET}@there",
+        f"user:{SECRET}@there:6379",
+        SECRET,
+    ],
+)
+def test_a_malformed_url_gives_its_password_away_neither_as_a_place_nor_in_an_error(url: str) -> None:
+    try:
+        said = load(redis_url=url).redis_place
+    except EnvironmentRefused as error:
+        said = str(error)
+
+    assert SECRET.lower() not in said.lower()
+
+
+def test_the_password_is_in_no_text_of_the_settings() -> None:
+    found = load(redis_url=f"redis://user:{SECRET}@there:6379/0")
+
+    assert found.redis_url is not None and SECRET in found.redis_url.get_secret_value()
+    for text in (
+        repr(found),
+        str(found),
+        f"{found!r:>9}",
+        str(found.model_dump()),
+        found.model_dump_json(),
+    ):
+        assert SECRET not in text
+        assert "redis_url" in text
+
+
+def test_without_a_url_redis_is_the_server_of_its_own() -> None:
+    assert load(redis_dir="data/redis").redis_place == "the server in data/redis"
+
+
+def test_rejected_rows_lie_in_the_landing_zone_unless_set() -> None:
+    assert load(landing_zone="in").quarantine_dir == Path("in/_quarantine")
+    assert load(landing_zone="in", quarantine="q").quarantine_dir == Path("q")
