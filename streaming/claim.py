@@ -47,7 +47,9 @@ def claimed(settings: Settings, name: str, stop: threading.Event) -> Iterator[Pa
                 break
             except BlockingIOError:
                 if not said:
-                    log.warning("waiting for another run on this checkpoint", checkpoint=str(directory))
+                    log.warning(
+                        "another run has this checkpoint: waiting for it", checkpoint=str(directory)
+                    )
                 said = True
                 stop.wait(POLL)
         yield directory

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -28,11 +29,15 @@ PLACES = pa.schema(
     ]
 )
 
+# No value is NULL: a row that is short must not pass for one with empty values, so NULL is
+# written as what no file can hold.
+NULL = uuid4().hex
+
 _UNREADABLE = {
     "MISSING COLUMNS": "row: wrong number of columns",
     "TOO MANY COLUMNS": "row: wrong number of columns",
     "UNQUOTED VALUE": "row: unbalanced quotes",
-    "LINE SIZE OVER MAXIMUM": "row: longer than 2,097,152 bytes",
+    "LINE SIZE OVER MAXIMUM": "row: longer than 2,000,000 bytes",
     "INVALID ENCODING": "row: invalid UTF-8",
 }
 
@@ -112,8 +117,8 @@ class Reading:
         while rows := result.fetchmany(10_000):
             yield from rows
         lines = self._connection.execute(
-            "SELECT arg_min(error_type, column_idx), any_value(csv_line) FROM reject_errors"
-            " GROUP BY line_byte_position ORDER BY line_byte_position"
+            "SELECT arg_min(error_type, coalesce(column_idx, 0)), coalesce(any_value(csv_line), '')"
+            " FROM reject_errors GROUP BY line_byte_position ORDER BY line_byte_position"
         )
         while lines_read := lines.fetchmany(10_000):
             for error, line in lines_read:
@@ -163,16 +168,17 @@ def _view(path: str, dialect: Dialect) -> str:
     special = f'["{dialect.separator}\\r\\n]'
     quoted = ", ".join(
         f"CASE WHEN regexp_matches({name}, '{special}')"
-        f" THEN '\"' || replace({name}, '\"', '\"\"') || '\"' ELSE {name} END"
+        f" THEN '\"' || replace({name}, '\"', '\"\"') || '\"' ELSE coalesce({name}, '') END"
         for name in names
     )
-    # A null string that can not occur keeps empty values apart from missing columns.
+    values = ", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)
     return f"""
         CREATE OR REPLACE TEMP VIEW raw AS
-        SELECT {", ".join(COLUMNS)}, concat_ws('{dialect.separator}', {quoted}) AS text
+        SELECT {values}, concat_ws('{dialect.separator}', {quoted}) AS text
         FROM read_csv('{path}', auto_detect = false, header = true, delim = '{dialect.separator}',
-                      quote = '"', escape = '"', nullstr = '\x01', columns = {{{columns}}},
-                      strict_mode = true, store_rejects = true, rejects_limit = 0)"""
+                      quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
+                      strict_mode = true, store_rejects = true, rejects_limit = 0,
+                      rejects_line_size_limit = 100000000)"""
 
 
 def _total(column: pa.ChunkedArray) -> int:

@@ -192,11 +192,12 @@ def _begins_blank(source: IO[bytes]) -> bool:
 
 
 def _first_line(start: bytes) -> bytes:
+    start = start.removeprefix(codecs.BOM_UTF8)
     if not start.strip():
         raise FileRejected("empty file")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise FileRejected("UTF-16: save it as UTF-8")
-    line = re.split(rb"\r|\n", start.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n"), maxsplit=1)[0]
+    line = re.split(rb"\r|\n", start.lstrip(b"\r\n"), maxsplit=1)[0]
     if b"\0" in line[:HEADER_BYTES]:
         raise FileRejected("binary file")
     if len(line) > HEADER_BYTES - 8:

@@ -56,7 +56,7 @@ class Ingest:
         self._settings = settings
         self._landing_zone = settings.landing_zone.absolute()
         self._quarantine = settings.quarantine_dir.absolute()
-        self.turn = threading.Lock()
+        self.turn = threading.RLock()
         """Held while a batch is in hand."""
 
     def __call__(self, batch: Iterable[File]) -> list[Outcome]:
@@ -86,7 +86,7 @@ class Ingest:
             return retrying(self._attempt, files, sent)
 
     def _attempt(self, files: list[File], sent: dict[str, Record]) -> list[Outcome]:
-        version = self._store.version()
+        version, after = self._store.position()
         records = self._store.records([f.path for f in files])
         # A reply can be lost after the script ran: then the record is the very one that was sent.
         done = {p: r for p, r in records.items() if sent.get(p) == r}
@@ -120,7 +120,7 @@ class Ingest:
         self._unchanged(f for f in open_ if f.path in new_records)
         if new_records:
             sent.update(new_records)
-            commit = Commit(version, at.isoformat(), increments, grown, new_records)
+            commit = Commit(version, at.isoformat(), increments, grown, new_records, after)
             self._store.merge(commit)
             for path, record in new_records.items():
                 _say(path, record, reports[path])

@@ -1,16 +1,17 @@
 -- One batch into Redis, all or nothing.
 --
--- KEYS: version, files, then one feature hash an increment, then one ledger block a block.
--- ARGV: the version the batch was computed against, the instant of the commit, how many increments,
+-- KEYS: version, commit, files, then one feature hash an increment, then one ledger block a block.
+-- ARGV: the version and the commit (empty: any) that the batch was computed against, its own commit's
+--       id, the instant of the commit, how many increments,
 --       blocks and records; then (reais, cents of it, companies) an increment, the bytes of each block,
 --       (path, record) a record.
 --
 -- Lua does not roll back, so everything is checked before the first write. Sums are exact: they are
 -- kept as cents, whole numbers below 2^53, beside what HINCRBYFLOAT makes of them in long double.
 local LIMIT = 9e15 -- cents: 90 trillion reais
-local version, files = KEYS[1], KEYS[2]
-local expected, at = ARGV[1], ARGV[2]
-local increments, blocks, records = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local version, commit, files = KEYS[1], KEYS[2], KEYS[3]
+local expected, after, id, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local increments, blocks, records = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local function refuse(kind, key, why)
     return {kind, key, why}
@@ -49,6 +50,10 @@ local kind = kind_of(version)
 if kind ~= 'none' and kind ~= 'string' then return refuse('key', version, 'is a ' .. kind) end
 local current = redis.call('GET', version) or '0'
 if current ~= expected then return refuse('conflict', version, current) end
+-- A Redis that was flushed or restored may have come to the same number another way.
+kind = kind_of(commit)
+if kind ~= 'none' and kind ~= 'string' then return refuse('key', commit, 'is a ' .. kind) end
+if after ~= '' and redis.call('GET', commit) ~= after then return refuse('conflict', commit, current) end
 kind = kind_of(files)
 if kind ~= 'none' and kind ~= 'hash' then return refuse('key', files, 'is a ' .. kind) end
 
@@ -56,14 +61,14 @@ if kind ~= 'none' and kind ~= 'hash' then return refuse('key', files, 'is a ' ..
 local function forbidden(command, key, ...)
     return redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...)
 end
-if forbidden('INCR', version) or forbidden('HSET', files, 'a', 'b') then
-    return refuse('denied', version, 'INCR, HSET')
+if forbidden('INCR', version) or forbidden('SET', commit, 'a') or forbidden('HSET', files, 'a', 'b') then
+    return refuse('denied', version, 'INCR, SET, HSET')
 end
 
 local totals, counts = {}, {}
-local argument = 6
+local argument = 8
 for i = 1, increments do
-    local key = KEYS[2 + i]
+    local key = KEYS[3 + i]
     if forbidden('HINCRBYFLOAT', key, 'a', '1') or forbidden('HSET', key, 'a', 'b') then
         return refuse('denied', key, 'HINCRBYFLOAT, HSET')
     end
@@ -83,7 +88,7 @@ for i = 1, increments do
     argument = argument + 3
 end
 for i = 1, blocks do
-    local key = KEYS[2 + increments + i]
+    local key = KEYS[3 + increments + i]
     if forbidden('SET', key, 'a') then return refuse('denied', key, 'SET') end
     kind = kind_of(key)
     if kind ~= 'none' and kind ~= 'string' then return refuse('key', key, 'is a ' .. kind) end
@@ -91,16 +96,17 @@ end
 
 -- Write. The version comes first: where memory has run out, it is this write that is refused.
 local new = redis.call('INCR', version)
-argument = 6
+redis.call('SET', commit, id)
+argument = 8
 for i = 1, increments do
-    local key, total = KEYS[2 + i], reais(totals[i])
+    local key, total = KEYS[3 + i], reais(totals[i])
     redis.call('HINCRBYFLOAT', key, 'capital_social_total', ARGV[argument])
     redis.call('HSET', key, 'capital_social_total', total, 'quantidade_empresas', counts[i],
         'capital_social_medio', mean(totals[i], counts[i]), 'atualizado_em', at)
     argument = argument + 3
 end
 for i = 1, blocks do
-    redis.call('SET', KEYS[2 + increments + i], ARGV[argument])
+    redis.call('SET', KEYS[3 + increments + i], ARGV[argument])
     argument = argument + 1
 end
 for _ = 1, records do

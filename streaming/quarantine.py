@@ -7,6 +7,7 @@ it always shows the latest reading, however often a batch is repeated.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -43,7 +44,8 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
             "nothing was counted. Make it writable or set QUARANTINE, then run again"
         ) from None
     finally:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong is said already
+            hidden.unlink()
     return count
 
 

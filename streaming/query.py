@@ -52,7 +52,7 @@ class Query:
     def run_available(self, checkpoint: Path) -> None:
         """Ingest all there is, wait for files still being written, and return."""
         query = self._start(checkpoint, follow=False)
-        while not query.awaitTermination(1) and not self._stop.is_set():
+        while query.isActive and not self._stop.wait(POLL):
             pass
         self._end(query)
         deadline = time.monotonic() + self._settings.settle_timeout
@@ -122,9 +122,9 @@ class Query:
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
         for some in files.batches(still, *bounds):
-            if self._stop.is_set():
-                break
-            with self._spark_errors():
+            with self._ingest.turn, self._spark_errors():
+                if self._stop.is_set():
+                    break
                 outcomes = self._ingest(some)
             self._report(outcomes)
         return sorted(left)
@@ -133,7 +133,7 @@ class Query:
         """Stop the query after the batch in hand, and raise what made it fail."""
         with self._ingest.turn:
             failed = query.exception()
-            query.stop()
+        query.stop()
         if isinstance(self._error, CityFeaturesError):
             raise self._error
         if failed is not None:

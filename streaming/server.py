@@ -48,7 +48,7 @@ def stop(directory: Path) -> bool:
         port = _running(directory)
         if port is None:
             return False
-        client = redis.Redis(port=port)
+        client = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
         pid = int(client.info("server")["process_id"])
         client.shutdown(save=False)  # the append-only file has everything
         _wait(lambda: not Path(f"/proc/{pid}").exists(), directory, "did not stop")

@@ -1,9 +1,9 @@
 """Every setting of the service, from the environment or a `.env` file."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -84,9 +84,10 @@ class Settings(BaseSettings):
 
 
 def place(url: str) -> str:
-    """Return a Redis URL without its user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """Return a Redis URL without its user, password and query; nothing of one that is malformed."""
+    host = r"\[[0-9a-fA-F:.]+\](?::\d+)?(?:/\d*)?|[\w.:/\-]*"
+    parts = re.fullmatch(rf"(rediss?|unix)://(?:[^/?#]*@)?({host})(?:\?[^@#]*)?", url, re.ASCII)
+    return f"{parts[1]}://{parts[2]}" if parts else "the URL in REDIS_URL"
 
 
 def load(**overrides: object) -> Settings:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import wraps
 from importlib.resources import files
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -81,6 +82,7 @@ class Commit:
         increments: (cidade, estado) to what is added: reais, companies.
         blocks: the ledger's blocks that grew, whole.
         records: what becomes of each file, by path.
+        after: the id of the commit it was computed against, if it matters which.
     """
 
     expected: int
@@ -88,6 +90,7 @@ class Commit:
     increments: dict[tuple[str, str], tuple[Decimal, int]]
     blocks: ledger.Companies
     records: dict[str, Record]
+    after: str = ""
 
 
 def answered(
@@ -148,9 +151,18 @@ class Store:
     @answered
     def version(self) -> int:
         """Return how many batches were committed."""
+        return self.position()[0]
+
+    @answered
+    def position(self) -> tuple[int, str]:
+        """Return how many batches were committed, and the id of the last one."""
         key = self._key("ingest:version")
         with _ours(key):
-            return int(self.client.get(key) or 0)
+            number, last = self.client.mget(key, self._key("ingest:commit"))
+            # MGET gives nothing for another kind of value; the merge would refuse it later.
+            if number is None:
+                self.client.get(key)
+            return int(number or 0), (last or b"").decode()
 
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
@@ -199,9 +211,10 @@ class Store:
         """
         increments = self._increments(commit)
         blocks = ledger.pack(commit.blocks)
-        keys = [self._key("ingest:version"), self._key("ingest:files"), *increments]
+        keys = [self._key(f"ingest:{name}") for name in ("version", "commit", "files")]
+        keys += increments
         keys += [self._key(f"ledger:{name}") for name in blocks]
-        arguments: list[str | bytes | int] = [commit.expected, commit.at]
+        arguments: list[str | bytes | int] = [commit.expected, commit.after, uuid4().hex, commit.at]
         arguments += [len(increments), len(blocks), len(commit.records)]
         for capital, companies in increments.values():
             arguments += [f"{capital:.2f}", int(capital * 100), companies]

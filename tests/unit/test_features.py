@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming import features, ledger, quarantine
@@ -252,18 +251,6 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     assert (broken.outcome, str(broken.reason)[:13]) == ("rejected", "broken gzip: ")
     assert under_report == Report("unreadable", reason="Not a directory")
     assert {row["file"] for row in found if row["cidade"] or row["block"]} == {0}
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_unreadable_not_rejected(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    (given,) = write(tmp_path, a=HEADER + NATAL)
-    Path(given.location).chmod(0)
-
-    found = rows(features.summarise(spark, [given], RULES, tmp_path / "q"))
-
-    assert reports(found) == {0: Report("unreadable", reason="Permission denied")}
 
 
 def test_a_file_rejected_as_a_whole_has_no_rejected_rows_left_from_before(
