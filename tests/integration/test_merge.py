@@ -67,6 +67,7 @@ def test_one_commit_writes_features_ledger_records_and_version_in_readable_form(
         "São Paulo/SP",
         "São Paulo/PB",
         "ingest:version",
+        "ingest:commit",
         "ingest:files",
         "ledger:0",
     }
