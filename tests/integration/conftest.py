@@ -181,7 +181,8 @@ class Proxy:
 
     def close(self) -> None:
         """Take no more connections, and cut those there are."""
-        self._listener.close()
+        # A close alone would let a waiting accept() take one more connection.
+        _close(self._listener)
         self.cut()
 
     def _accept(self) -> None:
