@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes both locks from pyproject.toml: exact versions, and the hash of every file, for any platform
+# Writes the locks from pyproject.toml: exact versions, and the hash of every file, for any platform
 # and Python 3.11 or newer. Versions stay as they are while they fit; --upgrade takes the newest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,4 +15,5 @@ compile() {
         "$@" pyproject.toml - <<<"$backend"
 }
 compile "$@" --output-file requirements.txt
-compile "$@" --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+compile "$@" --extra airflow --constraint requirements.txt --output-file requirements-airflow.txt
+compile "$@" --extra dev --constraint requirements-airflow.txt --output-file requirements-dev.txt
