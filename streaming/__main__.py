@@ -18,7 +18,7 @@ from rich.console import Console
 from streaming import files, logs, quarantine, server, settings, views
 from streaming.errors import CityFeaturesError
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store import Store, connect
 
 app = typer.Typer(
     name="city-features",
@@ -33,12 +33,6 @@ redis_app = typer.Typer(no_args_is_help=True, help="The Redis in use: its URL, a
 app.add_typer(redis_app, name="redis")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
-
-def connect(config: Settings, *, retries: int = 1) -> Store:
-    """Return the store of these settings, with the server of its own where no URL is set."""
-    url = config.redis_url.get_secret_value() if config.redis_url else server.url(config.redis_dir)
-    return Store(url, config, retries=retries)
 
 
 def emit(document: object) -> None:
@@ -92,7 +86,7 @@ def run(
     started = time.monotonic()
     stop = threading.Event()
     _stop_on_signals(stop)
-    store = connect(config, retries=8)
+    store = connect(config)
     outcomes = {}
     totals = dict.fromkeys(("read", "new", "duplicates", "rejected"), 0)
     for outcome in _ingest(config, store, stop, follow=follow):
@@ -154,7 +148,7 @@ def show(
 ) -> None:
     """Show the features in Redis."""
     config = _configured()
-    found = connect(config).features(cidade)
+    found = connect(config, retries=1).features(cidade)
     if cidade is not None and not found:
         raise CityFeaturesError(f"no features of {cidade!r}; city-features show lists all there are")
     if top is not None:
@@ -170,7 +164,7 @@ def show(
 def status(as_json: Json = False) -> None:
     """Tell what was ingested, what waits, what was rejected, and how fresh it is."""
     config = _configured()
-    document = views.status_of(config, connect(config))
+    document = views.status_of(config, connect(config, retries=1))
     emit(document) if as_json else views.status(document)
 
 
@@ -180,7 +174,7 @@ def check(as_json: Json = False) -> None:
     from streaming import checks
 
     config = _configured()
-    found = checks.run(config, lambda: connect(config))
+    found = checks.run(config, lambda: connect(config, retries=1))
     ok = all(c.ok for c in found)
     if as_json:
         emit({"ok": ok, "checks": [asdict(c) for c in found]})
@@ -196,7 +190,7 @@ def quarantine_(
 ) -> None:
     """Show rejected rows and files, each with its reason."""
     config = _configured()
-    records = connect(config).records()
+    records = connect(config, retries=1).records()
     rejected = [
         {"file": path, "reason": record.reason}
         for path, record in sorted(records.items())
@@ -222,7 +216,7 @@ def url() -> None:
 )
 def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> None:
     """Run one Redis command, as redis-cli would, so that nobody needs redis-cli to look."""
-    store = connect(_configured())
+    store = connect(_configured(), retries=1)
     with store.translated():
         views.reply(store.execute(command))
 

@@ -30,7 +30,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.ingest")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did with one file: `state` is that of its record, or `waiting` when it has none."""
+    """
+    What a run did with one file: `state` is that of its record.
+
+    Without a record it is `waiting` (for its writer) or `unreadable` (for a person to mend it).
+    """
 
     file: str
     read: int
@@ -115,7 +119,7 @@ class Ingest:
                 new = by_path[file.path].new if report.outcome == "read" else 0
                 new_records[file.path] = _record(file, report, new, version + 1, at)
             elif report.outcome == "unreadable":
-                outcomes.append(Outcome(file.path, 0, 0, 0, 0, "waiting", report.reason))
+                outcomes.append(Outcome(file.path, 0, 0, 0, 0, "unreadable", report.reason))
                 log.error("file can not be read now", file=file.path, reason=report.reason)
         self._unchanged(f for f in open_ if f.path in new_records)
         if new_records:

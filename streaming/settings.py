@@ -10,13 +10,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streaming.errors import EnvironmentRefused
 
+SECRETS = Path("/run/secrets")
+
 
 class Settings(BaseSettings):
     """
     What can be set, with its default.
 
     Names are those of the environment variables, in lower case. Relative directories are
-    relative to the working directory.
+    relative to the working directory. What neither the environment nor `.env` sets may be the
+    content of a file of that name in `/run/secrets`, where containers have their secrets.
     """
 
     model_config = SettingsConfigDict(
@@ -25,6 +28,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
 
     redis_url: Annotated[

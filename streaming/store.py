@@ -14,7 +14,7 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from streaming import ledger
+from streaming import ledger, server
 from streaming.errors import (
     Conflict,
     EnvironmentRefused,
@@ -278,6 +278,13 @@ class Store:
                 before = added.get(key, (Decimal(0), 0))
                 added[key] = (before[0] + capital, before[1] + companies)
         return added
+
+
+def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
+    """Return the store of these settings, on the server of its own where no URL is set."""
+    given = settings.redis_url
+    url = given.get_secret_value() if given is not None else server.url(settings.redis_dir)
+    return Store(url, settings, retries=retries)
 
 
 @contextmanager

@@ -1,0 +1,48 @@
+# The service, Spark and Airflow in one image; docker-compose.yml runs each as a container of its own.
+ARG BASE_IMAGE=debian:bookworm-slim
+FROM ${BASE_IMAGE}
+
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates curl openjdk-17-jre-headless python3 python3-venv tini \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /opt/city-features
+
+# The libraries, before the code that changes more often.
+COPY pyproject.toml requirements*.txt ./
+COPY scripts/venv.py scripts/
+COPY streaming/__init__.py streaming/
+RUN touch README.md \
+    && PIP_NO_CACHE_DIR=1 python3 scripts/venv.py requirements-airflow.txt \
+    && .venv/bin/python -m compileall -q -j 0 .venv/lib
+
+COPY docker/as-owner docker/init /usr/local/bin/
+COPY docker/users.acl docker/
+COPY streaming streaming
+COPY dags dags
+
+# Run as whom it may concern: as-owner says to whom. Its line in passwd, without which Java does not know
+# its user, goes to a place that can be written when the rest can not.
+RUN .venv/bin/python -m compileall -q streaming \
+    && for command in airflow city-features; do \
+        printf '#!/bin/sh\nexec as-owner /opt/city-features/.venv/bin/%s "$@"\n' "$command" \
+            >"/usr/local/bin/$command"; \
+    done \
+    && chmod 755 /usr/local/bin/* \
+    && useradd --uid 50000 --no-create-home --home-dir /tmp app \
+    && mkdir landing_zone checkpoints /run/as-owner /var/log/airflow \
+    && chown app:app landing_zone checkpoints /run/as-owner /var/log/airflow \
+    && mv /etc/passwd /etc/passwd.image \
+    && ln -s /run/as-owner/passwd /etc/passwd \
+    && cp /etc/passwd.image /run/as-owner/passwd
+
+ENV PATH=/usr/local/bin:/opt/city-features/.venv/bin:/usr/bin:/bin \
+    HOME=/tmp \
+    LANG=C.UTF-8 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    LANDING_ZONE=/opt/city-features/landing_zone \
+    CHECKPOINTS=/opt/city-features/checkpoints
+USER 50000
+ENTRYPOINT ["tini", "--", "as-owner"]
+CMD ["city-features", "--help"]

@@ -1,0 +1,267 @@
+"""
+### Files of newly registered companies into the city features
+
+Drops a CSV file into the landing zone, checks Redis, runs the stream until nothing waits, and reads back
+what Redis holds then. Hourly for what lies in the landing zone; by hand, or from outside, with a file:
+
+`{"conf": {"arquivo_csv": "novas_empresas.csv"}}`
+
+The file is taken from the directory that the deployment names in `SOURCE_DIR`. Nothing is counted twice,
+whatever is repeated: a task, a run, a file. A file that can not be read fails `conferir_features`, once,
+with its name and the reason; the others are counted all the same.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
+
+import structlog
+from airflow.sdk import BaseOperator, Context, Param, dag, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+# The service and its libraries are imported by the tasks: this file is parsed again and again.
+
+# A plain name: no directory, nothing that a shell or a terminal reads as more, and nothing behind it.
+ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.csv(\.gz)?(?![\s\S])"
+COUNTS = ("read", "new", "duplicates", "rejected")
+STOP_SECONDS = 30
+NAMED = 100  # files named in an XCom or an error, at most
+SHOWN = 20  # features in the log, those of the last commit first
+
+log = structlog.get_logger("novas_empresas")
+
+
+def log_failure(context: Context) -> None:
+    """Say in the task's log what failed, over which file, and why."""
+    log.error(
+        "failed",
+        task=context["ti"].task_id,
+        arquivo_csv=context["params"].get("arquivo_csv") or "none: what lies in the landing zone",
+        reason=str(context.get("exception")),
+    )
+
+
+class RunOperator(BaseOperator):
+    """
+    `city-features run`, in a process of its own that ends with the task, however the task ends.
+
+    Its log becomes the task's. Told to stop, it finishes the batch in hand; killed with the task, it
+    leaves nothing half done: the next run goes on from what was committed.
+
+    Returns:
+        The run's accounting: rows read, new, duplicates, rejected; version, seconds, and `left`, the
+        files that have no record after it (up to 100), each with state and reason.
+
+    Raises:
+        AirflowException: the run failed, with its own last words, or was stopped before its end.
+    """
+
+    _process: "subprocess.Popen[str] | None" = None
+    _stopped = False
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run until nothing waits."""
+        command = [sys.executable, "-m", "streaming", "run", "--json"]
+        if setpriv := shutil.which("setpriv"):  # the kernel kills it if this process dies without a word
+            command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+        with tempfile.TemporaryFile("w+") as result:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, "LOG_FORMAT": "json"},
+                stdin=subprocess.DEVNULL,
+                stdout=result,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            assert self._process.stderr is not None
+            try:
+                last = relay(self._process.stderr)
+                code = self._process.wait()
+            finally:
+                self._end(self._process)
+            if self._stopped:
+                raise AirflowException("stopped before the end of the run; what was committed stays")
+            if code != 0:
+                raise AirflowException(f"city-features run ended with {code}: {last}")
+            result.seek(0)
+            document: dict[str, Any] = json.load(result)
+        left = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
+        return {**document, "left": left[:NAMED]}
+
+    def on_kill(self) -> None:
+        """Let the run finish the batch in hand; `execute` waits for it."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def _end(self, process: "subprocess.Popen[str]") -> None:
+        if process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def relay(lines: IO[str]) -> str:
+    """Write the service's log into the task's, level by level; return its last line."""
+    last = ""
+    for line in lines:
+        last = line.rstrip() or last
+        try:
+            entry = json.loads(line)
+            level, event = entry.pop("level"), entry.pop("event")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            log.info(line.rstrip())  # no entry of its log, but an error's text
+        else:
+            entry.pop("timestamp", None)
+            getattr(log, level)(event, **entry)
+    return last
+
+
+@dag(
+    dag_id="novas_empresas",
+    schedule="@hourly",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,  # one run takes all that waits: hours that were missed need none of their own
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=4),
+    doc_md=__doc__,
+    tags=["city-features", "neoway"],
+    params={
+        "arquivo_csv": Param(
+            None,
+            type=["null", "string"],
+            pattern=ARQUIVO_CSV,
+            description="A file's name in SOURCE_DIR; none: what lies in the landing zone",
+        )
+    },
+    default_args={
+        "owner": "city-features",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(minutes=5),
+        "on_failure_callback": log_failure,
+    },
+)
+def novas_empresas() -> None:
+    """Set out the tasks; see the module's text."""
+
+    @task
+    def iniciar_processamento(params: dict[str, Any] | None = None) -> str:
+        """Log the start, and return its instant."""
+        now = datetime.now(UTC).isoformat()
+        file = (params or {}).get("arquivo_csv")
+        log.info("starting", arquivo_csv=file or "none: what lies in the landing zone", at=now)
+        return now
+
+    @task(retries=5, retry_delay=timedelta(seconds=5), max_retry_delay=timedelta(minutes=1))
+    def verificar_redis() -> None:
+        """Look at what a run needs, as `city-features check` does; tried again until Redis is there."""
+        from streaming import checks, settings, store
+
+        found = checks.run(config := settings.load(), lambda: store.connect(config, retries=1))
+        for check in found:
+            (log.info if check.ok else log.error)(check.name, ok=check.ok, detail=check.detail)
+        if wrong := [f"{check.name}: {check.detail}" for check in found if not check.ok]:
+            raise AirflowException("not ready: " + "; ".join(wrong))
+
+    @task
+    def depositar_arquivo(params: dict[str, Any] | None = None) -> str | None:
+        """Drop the file, whole, never over another; return its path in the landing zone."""
+        from streaming import files, settings
+
+        name = (params or {}).get("arquivo_csv")
+        if name is None:
+            log.info("no arquivo_csv: going on with what lies in the landing zone")
+            return None
+        directory = Path(os.environ.get("SOURCE_DIR", "examples"))
+        source = directory / name
+        if source.is_symlink() or not source.is_file():
+            there = sorted(p.name for p in directory.glob("*.csv*"))[:NAMED]
+            raise AirflowFailException(
+                f"arquivo_csv: there is no file {name!r} in {directory}; there are: {', '.join(there)}"
+            )
+        path, copied = files.drop(source, settings.load().landing_zone)
+        log.info("dropped" if copied else "is there already, same content", file=path)
+        return path
+
+    @task
+    def conferir_features(
+        inicio: str, depositado: str | None, execucao: dict[str, Any], ti: Any = None
+    ) -> None:
+        """
+        Read back what Redis holds of this run: its files' records, and the features it changed.
+
+        Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
+        counted; is tried again where features and records do not agree: another writer may be between.
+        """
+        from streaming import readback, settings, store, views
+
+        start = datetime.fromisoformat(inicio)
+        redis = store.connect(settings.load())
+        records, features = redis.records(), redis.features()
+        files = readback.since(records, start)
+        new = sum(record.new for record in files.values())
+        if depositado in records:
+            files[depositado] = records[depositado]
+        left = execucao["left"]
+
+        totals = {key: sum(getattr(r, key) for r in files.values()) for key in COUNTS}
+        rows = [SimpleNamespace(file=path, **asdict(record)) for path, record in files.items()]
+        views.run(rows, totals, execucao["seconds"])
+        features.sort(key=lambda f: (f.atualizado_em, f.capital_social_total), reverse=True)
+        views.features(features[:SHOWN])
+        shown = [vars(row) for row in rows[:NAMED]]
+        accounting = {**totals, "version": redis.version(), "files": shown, "left": left}
+        ti.xcom_push(key="contabilidade", value=accounting)
+
+        if wrong := readback.unconserved(files) + readback.differences(features, start, new):
+            raise AirflowException(f"Redis does not hold what it should: {'; '.join(wrong[:NAMED])}")
+        for row in rows:
+            if row.rejected:
+                log.warning("rows rejected: city-features quarantine", file=row.file, rows=row.rejected)
+        for file in left:
+            log.warning("not ingested", **{key: file[key] for key in ("file", "state", "reason")})
+        bad = [
+            f"{path}: {record.reason}" for path, record in files.items() if record.state == "rejected"
+        ]
+        bad += [f"{file['file']}: {file['reason']}" for file in left if file["state"] == "unreadable"]
+        if bad:
+            raise AirflowFailException(
+                f"{len(bad)} of {len(files)} files can not be counted: {'; '.join(bad[:NAMED])}. "
+                "All else was counted. Mend each and drop it again, or delete it"
+            )
+        if depositado is not None and depositado not in files:
+            raise AirflowException(f"{depositado} was dropped, but has no record in Redis")
+
+    inicio, depositado = iniciar_processamento(), depositar_arquivo()
+    processado = RunOperator(
+        task_id="processar_e_salvar_features",
+        # One at a time, in whatever runs of the DAG: they would only wait for each other's checkpoint.
+        max_active_tis_per_dag=1,
+        execution_timeout=timedelta(hours=1),
+    )
+    conferido = conferir_features(inicio, depositado, processado.output)  # type: ignore[arg-type]  # XComs
+    inicio >> verificar_redis() >> depositado >> processado >> conferido
+
+
+novas_empresas()

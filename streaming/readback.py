@@ -1,0 +1,61 @@
+"""What Redis holds, held against itself: records of files, and the features that came with them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from streaming.store import Features, Record
+
+CENT = Decimal("0.01")
+
+
+def since(records: Mapping[str, Record], instant: datetime) -> dict[str, Record]:
+    """Return the records of the files committed at this instant or later, by path."""
+    return {p: r for p, r in sorted(records.items()) if datetime.fromisoformat(r.at) >= instant}
+
+
+def unconserved(records: Mapping[str, Record]) -> list[str]:
+    """Tell of which files rows were lost or invented."""
+    return [
+        f"{path}: read {r.read} is not new {r.new} + duplicates {r.duplicates} + rejected {r.rejected}"
+        for path, r in records.items()
+        if r.read != r.new + r.duplicates + r.rejected
+    ]
+
+
+def differences(features: Iterable[Features], instant: datetime, new: int) -> list[str]:
+    """
+    Tell what does not fit in the features that changed since an instant, when `new` companies came.
+
+    A mean is its sum over its number of companies, a city is the sum of its municipalities, and the new
+    companies are among those of the changed cities, and of the changed municipalities.
+    """
+    municipalities = defaultdict(list)
+    changed = []
+    for feature in features:
+        if feature.estado is not None:
+            municipalities[feature.cidade].append(feature)
+        if datetime.fromisoformat(feature.atualizado_em) >= instant:
+            changed.append(feature)
+    wrong = []
+    for f in changed:
+        if f.capital_social_medio != _mean(f):
+            wrong.append(f"{f.key}: capital_social_medio is not the mean")
+        if f.estado is None:
+            parts = municipalities[f.cidade]
+            if f.capital_social_total != sum(part.capital_social_total for part in parts):
+                wrong.append(f"{f.key}: capital_social_total is not that of its municipalities")
+            if f.quantidade_empresas != sum(part.quantidade_empresas for part in parts):
+                wrong.append(f"{f.key}: quantidade_empresas is not that of its municipalities")
+    for kind, of_kind in (("cities", False), ("municipalities", True)):
+        found = sum(f.quantidade_empresas for f in changed if (f.estado is not None) == of_kind)
+        if found < new:
+            wrong.append(f"{new} companies are new, but the {kind} changed since then have {found}")
+    return wrong
+
+
+def _mean(f: Features) -> Decimal | None:
+    if f.quantidade_empresas < 1:
+        return None
+    return (f.capital_social_total / f.quantidade_empresas).quantize(CENT, ROUND_HALF_UP)
