@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from streaming import session
 from streaming.errors import CityFeaturesError, EnvironmentRefused
@@ -14,6 +14,9 @@ from streaming.settings import Settings
 from streaming.store import Store
 
 REDIS = (6, 2)
+# Older servers replay the append-only file with the default user's rights, and leave out what it may not
+# do, without an error: https://github.com/redis/redis/issues/14541, valkey-io/valkey/issues/3983.
+REPLAYS = {"redis": (8, 6), "valkey": (9, 1, 2)}
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
         yield Check("redis: readable", False, str(error))
         return
     version = str(info["redis_version"])
-    new_enough = tuple(int(part) for part in version.split(".")[:2]) >= REDIS
-    yield Check("redis: version", new_enough, f"{version} (6.2 or newer)")
+    yield Check("redis: version", _number(version) >= REDIS, f"{version} (6.2 or newer)")
     yield Check(
         "redis: not a cluster",
         not info.get("cluster_enabled"),
@@ -90,10 +92,44 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
         aof == ("yes", "always"),
         f"appendonly {aof[0]}, appendfsync {aof[1]} (yes, always: a commit survives a power cut)",
     )
+    with store.translated():
+        yield Check("redis: AOF replay", *replay(info, _default_may_write(store)))
     policy = settings.get("maxmemory-policy")
     yield Check(
         "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
     )
+
+
+def replay(info: dict[str, Any], default_may_write: bool | None) -> tuple[bool, str]:
+    """Return whether a restart of this server (INFO) brings all commits back, and what was seen."""
+    name = str(info.get("server_name", "redis"))
+    version = str(info.get(f"{name}_version", info["redis_version"]))
+    if _number(version) >= REPLAYS[name]:
+        return True, f"{name} {version} replays whatever was written"
+    if default_may_write is None:
+        return (
+            True,
+            f"{name} {version}: needs a default user who may write, on or off (not readable here)",
+        )
+    if default_may_write:
+        return True, f"{name} {version}: the default user may write, on or off"
+    return False, (
+        f"{name} {version} would lose every commit at a restart, as its default user may not write: "
+        "switch that user off instead (ACL SETUSER default off +@all ~*)"
+    )
+
+
+def _default_may_write(store: Store) -> bool | None:
+    """Return whether the default user would have the right to write; None where it can't be seen."""
+    try:
+        said = store.client.execute_command("ACL", "DRYRUN", "default", "HINCRBYFLOAT", "a", "b", "1")
+    except ResponseError:  # no right to ask, or older than 7
+        return None
+    return bool(said in (b"OK", "OK"))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _config(store: Store) -> dict[str, str]:

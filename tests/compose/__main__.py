@@ -1,0 +1,270 @@
+"""
+The whole environment from zero, as a person uses it: `make compose-test`.
+
+Needs a Docker engine, Compose v2 and the base images (tests/compose/stand-ins.sh where there is no
+registry of images). Prints what it sees; ends at the first thing that is not as it should be.
+"""
+
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests import oracle
+from tests.compose.stack import Stack, refused, until
+
+EXAMPLE = "novas_empresas.csv"
+RUNNING = ("postgres", "redis", "api-server", "scheduler", "dag-processor")
+ROWS = 300_000
+STARTED = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print a line with the seconds since the start."""
+    print(f"[{time.monotonic() - STARTED:6.1f} s] {text}", flush=True)
+
+
+def companies(first: int, count: int) -> str:
+    """Return a file of so many companies, in four cities, two of them of the same name."""
+    places = (("Natal", "RN"), ("São Paulo", "SP"), ("Bom Jesus", "PI"), ("Bom Jesus", "RS"))
+    return oracle.text(
+        (f"{first + n:08d}000100", "2025-07-28T09:00:00Z", *places[n % 4], f"{n % 1000}.{n % 100:02d}")
+        for n in range(count)
+    )
+
+
+class Walk:
+    """What is tried, in order; `files` are those that were counted so far, in the order they were."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.files = [(stack.source / EXAMPLE).read_text()]
+
+    def holds(self) -> None:
+        """Assert that Redis holds exactly what the files add up to."""
+        expected = oracle.features(self.files)
+        found = self.stack.features()
+        assert found == expected, {
+            k: (found.get(k), v) for k, v in expected.items() if found.get(k) != v
+        }
+        say(f"  redis-cli: {len(found)} keys, all as counted by hand")
+
+    def ran(self, run: str, state: str = "success") -> dict[str, dict[str, Any]]:
+        """Wait for a run's end in this state, show its tasks, and return them."""
+        ended = self.stack.ended(run)
+        tasks = self.stack.tasks(run)
+        shown = ", ".join(
+            f"{name} {task['state']} {task['duration'] or 0:.1f} s" for name, task in tasks.items()
+        )
+        say(f"  run {ended}: {shown}")
+        assert ended == state, [self._why(run, name) for name in tasks]
+        return tasks
+
+    def up_from_zero(self) -> None:
+        """`docker compose up`, without anything before it"""
+        self.stack.compose("build")
+        say("  the image is built")
+        containers = self.stack.up()
+        for c in containers:
+            ended = f"with {c['ExitCode']}" if c["State"] == "exited" else c["Health"]
+            say(f"  {c['Service']}: {c['State']} {ended}")
+        states = {c["Service"]: (c["State"], c["Health"]) for c in containers}
+        assert {name: states[name] for name in RUNNING} == dict.fromkeys(RUNNING, ("running", "healthy"))
+
+    def the_example(self) -> None:
+        """The DAG with the example file, through the REST API"""
+        self.ran(self.stack.trigger(EXAMPLE))
+        say(
+            "  redis-cli hgetall 'São Paulo': "
+            + " ".join(self.stack.redis("hgetall", "São Paulo").split())
+        )
+        self.holds()
+
+    def nothing_open(self) -> None:
+        """Who runs what, and what anyone may do"""
+        stack = self.stack
+        for path in (stack.landing_zone / EXAMPLE, stack.directory / "checkpoints" / "run"):
+            assert path.stat().st_uid == stack.owner, (path, path.stat().st_uid)
+        say(f"  files written in containers belong to uid {stack.owner}, who owns the checkout")
+        script = "grep -hE '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/[0-9]*/status | sort | uniq -c"
+        for service in ("api-server", "scheduler", "dag-processor"):
+            pids = stack.inside(
+                service, "sh", "-c", "pgrep -f airflow 2>/dev/null; ls /proc | grep -E '^[0-9]+$'"
+            )
+            assert pids
+            ran = stack.inside(
+                service, "as-owner", "sh", "-c", "grep -E '^(Uid|Cap|NoNew)' /proc/self/status"
+            )
+            assert f"\t{stack.owner}\t" in ran and "CapEff:\t0000000000000000" in ran, ran
+            assert stack.inside(service, "sh", "-c", script)
+            readonly = stack.inside(
+                service, "as-owner", "touch", "/opt/city-features/dags/x", check=False
+            )
+            assert "Read-only" in readonly, readonly
+        for command in (("set", "a", "1"), ("flushall",), ("get", "ledger:0"), ("config", "get", "*")):
+            said = stack.redis(*command)
+            assert "NOPERM" in said, (command, said)
+        say("  redis-cli as leitor: reads features; set, flushall, get, config are refused")
+        for name in ("../x.csv", "a;b.csv", "x.csv\n", "$(id).csv"):
+            assert refused(lambda name=name: stack.trigger(name)) == 400  # type: ignore[misc]
+        assert (
+            refused(lambda: stack.api("POST", "/auth/token", {"username": "admin", "password": "admin"}))
+            == 401
+        )
+        say("  hostile arquivo_csv refused with 400, a wrong password with 401")
+
+    def bad_and_good(self) -> None:
+        """A file that is no CSV of companies, and a good one in the same run"""
+        good = companies(30_000_000, 1000)
+        self.stack.put("boas.csv", good)
+        self.stack.put("ruim.csv", "a,b\n1,2\n", source=True)
+        run = self.stack.trigger("ruim.csv")
+        tasks = self.ran(run, "failed")
+        assert (tasks["conferir_features"]["state"], tasks["conferir_features"]["try_number"]) == (
+            "failed",
+            1,
+        )
+        said = [e for e in self.stack.log(run, "conferir_features") if e["event"] == "failed"]
+        assert len(said) == 1 and "ruim.csv: missing column" in said[0]["reason"], said
+        say(f"  its log: {said[0]['reason']}")
+        self.files.append(good)
+        self.holds()
+
+    def without_redis(self) -> None:
+        """Redis stopped: the check waits for it"""
+        self.stack.compose("stop", "redis")
+        run = self.stack.trigger()
+        until(lambda: self.stack.tasks(run)["verificar_redis"]["state"] == "up_for_retry", 90, "a retry")
+        say("  verificar_redis is up for retry: " + self._why(run, "verificar_redis"))
+        self.stack.compose("start", "redis")
+        self.ran(run)
+        self.holds()
+
+    def _why(self, run: str, task: str) -> str:
+        found = [e for e in self.stack.log(run, task) if e["event"] == "Task failed with exception"]
+        return f"{task}: {found[0]['error_detail'][0]['exc_value']}" if found else f"{task}: -"
+
+    def killed(self) -> None:
+        """A run marked as failed while Spark reads: the process ends with the task"""
+        big = companies(40_000_000, ROWS)
+        self.stack.put("grande.csv", big)
+        run = self.stack.trigger()
+        until(lambda: self._processes(), 120, "city-features run")
+        until(lambda: "java" in self._processes(), 60, "Spark")
+        self.stack.api("PATCH", run, {"state": "failed"})
+        at = time.monotonic()
+        until(lambda: not self._processes(), 60, "the end of city-features run")
+        say(f"  marked as failed: process and Spark gone after {time.monotonic() - at:.1f} s")
+        self.ran(self.stack.trigger())
+        self.files.append(big)
+        self.holds()
+
+    def _processes(self) -> str:
+        script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
+        found = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
+        return found if "-m streaming run" in found else ""
+
+    def restarted(self) -> None:
+        """`docker compose restart`, and the same again"""
+        self.stack.compose("restart")
+        self._again()
+
+    def down_and_up(self) -> None:
+        """`docker compose down`, `docker compose up`, and the same again"""
+        self.stack.compose("down")
+        self._again()
+
+    def _again(self) -> None:
+        self.stack.up()
+        before = self.stack.redis("hgetall", "São Paulo")
+        self.holds()
+        self.ran(self.stack.trigger(EXAMPLE))
+        assert self.stack.redis("hgetall", "São Paulo") == before
+        say("  a second run with the same file added nothing")
+
+    def followed(self) -> None:
+        """`--profile follow`: files copied into landing_zone/ on the host"""
+        self.stack.up("follow")
+        until(lambda: "following" in self.stack.compose("logs", "follow"), 60, "the stream")
+        for number in range(3):
+            text = companies(50_000_000 + number * 1000, 500)
+            path = self.stack.landing_zone / f"copiado-{number}.csv"
+            plain = self.stack.directory / path.name
+            plain.write_text(text)
+            self.files.append(text)
+            at = time.monotonic()
+            shutil.copy2(plain, path)  # as cp -p does; what is being written is waited for
+            until(self._natal_is_counted, 30, path.name)
+            say(f"  {path.name} in Redis after {time.monotonic() - at:.2f} s")
+        self.holds()
+        self.stack.compose("--profile", "follow", "stop", "follow")
+        assert "Traceback" not in self.stack.compose("logs", "follow")
+
+    def _natal_is_counted(self) -> bool:
+        want = oracle.features(self.files)["Natal"][1]
+        return self.stack.redis("hget", "Natal", "quantidade_empresas") == want
+
+    def clustered(self) -> None:
+        """`--profile cluster`: the same from a Spark master and two workers"""
+        self.stack.compose("down")
+        self.stack.up("cluster", SPARK_MASTER="spark://spark-master:7077")
+        for number in range(4):
+            text = companies(60_000_000 + number * ROWS, ROWS // 4)
+            self.stack.put(f"parte-{number}.csv", text)
+            self.files.append(text)
+        self.ran(self.stack.trigger())
+        for worker in ("spark-worker-1", "spark-worker-2"):
+            log = self.stack.compose("logs", worker)
+            assert "Launching executor app-" in log or "Asked to launch executor app-" in log, log
+        say("  both workers ran an executor")
+        self.holds()
+
+    def no_secret_told(self) -> None:
+        """No secret in the configuration, the environment or the logs of any container"""
+        script = "for file in /run/secrets-airflow/* /run/secrets/*; do cat $file; echo; done"
+        found = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
+        secrets = {word for word in re.split(r'[\s":@]+', found) if len(word) > 40}
+        assert len(secrets) == 6, len(secrets)
+        told = self.stack.compose("--profile", "cluster", "config") + self.stack.compose("logs")
+        for service in RUNNING:
+            told += self.stack.inside(service, "cat", "/proc/1/environ", check=False)
+        assert not [s for s in secrets if s in told]
+        say(f"  {len(secrets)} secrets looked for, none found")
+
+
+def main() -> None:
+    """Walk through all of it."""
+    stack = Stack()
+    say(f"a copy of the checkout in {stack.directory}, owned by uid {stack.owner}")
+    walk = Walk(stack)
+    steps: list[Callable[[], None]] = [
+        walk.up_from_zero,
+        walk.the_example,
+        walk.nothing_open,
+        walk.bad_and_good,
+        walk.without_redis,
+        walk.killed,
+        walk.restarted,
+        walk.down_and_up,
+        walk.followed,
+        walk.clustered,
+        walk.no_secret_told,
+    ]
+    try:
+        for step in steps:
+            say(str(step.__doc__))
+            step()
+    except BaseException:
+        print(stack.compose("logs", "--no-color", "--tail", "30", check=False), file=sys.stderr)
+        raise
+    finally:
+        memory = stack.end()
+    for container, (used, limit) in sorted(memory.items()):
+        say(f"  {container}: {used:.0f} MiB at most, limit {limit:.0f} MiB")
+    say("all as it should be; containers, volumes and the copy are removed")
+
+
+if __name__ == "__main__":
+    main()
