@@ -247,8 +247,8 @@ def novas_empresas() -> None:
         bad += [f"{file['file']}: {file['reason']}" for file in left if file["state"] == "unreadable"]
         if bad:
             raise AirflowFailException(
-                f"{len(bad)} of {len(files)} files can not be counted: {'; '.join(bad[:NAMED])}. "
-                "All else was counted. Mend each and drop it again, or delete it"
+                f"not counted: {'; '.join(bad[:NAMED])} ({len(bad)} in all; the other files were). "
+                "Mend each and drop it again, or delete it"
             )
         if depositado is not None and depositado not in files:
             raise AirflowException(f"{depositado} was dropped, but has no record in Redis")

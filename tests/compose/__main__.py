@@ -116,9 +116,11 @@ class Walk:
         say("  hostile arquivo_csv refused with 400, a wrong password with 401")
 
     def bad_and_good(self) -> None:
-        """A file that is no CSV of companies, and a good one in the same run"""
-        good = companies(30_000_000, 1000)
+        """A file without the columns, one that may not be read, and a good one in the same run"""
+        good, closed = companies(30_000_000, 1000), companies(35_000_000, 10)
         self.stack.put("boas.csv", good)
+        self.stack.put("fechada.csv", closed)
+        (self.stack.landing_zone / "fechada.csv").chmod(0)
         self.stack.put("ruim.csv", "a,b\n1,2\n", source=True)
         run = self.stack.trigger("ruim.csv")
         tasks = self.ran(run, "failed")
@@ -128,9 +130,12 @@ class Walk:
         )
         said = [e for e in self.stack.log(run, "conferir_features") if e["event"] == "failed"]
         assert len(said) == 1 and "ruim.csv: missing column" in said[0]["reason"], said
+        assert "fechada.csv: Permission denied" in said[0]["reason"], said
         say(f"  its log: {said[0]['reason']}")
         self.files.append(good)
         self.holds()
+        (self.stack.landing_zone / "fechada.csv").chmod(0o644)
+        self.files.append(closed)
 
     def without_redis(self) -> None:
         """Redis stopped: the check waits for it"""

@@ -62,9 +62,8 @@ class Stack:
         self._watch = threading.Thread(target=self._watch_memory, daemon=True)
         self._watch.start()
 
-    def compose(self, *arguments: str, check: bool = True, **environment: str) -> str:
+    def compose(self, *arguments: str, check: bool = True) -> str:
         """Run `docker compose` as a person would, in the checkout; return what it printed."""
-        self._environment.update(environment)
         done = subprocess.run(
             [*self._command, *arguments],
             cwd=self.directory,
@@ -79,8 +78,9 @@ class Stack:
 
     def up(self, *profiles: str, **environment: str) -> list[dict[str, Any]]:
         """Start everything, wait until it is healthy, and return the containers."""
+        self._environment.update(environment)
         chosen = [part for name in profiles for part in ("--profile", name)]
-        self.compose(*chosen, "up", "--detach", "--wait", "--wait-timeout", "600", **environment)
+        self.compose(*chosen, "up", "--detach", "--wait", "--wait-timeout", "600")
         self._token = ""
         return self.containers()
 

@@ -188,3 +188,16 @@ def test_without_a_url_redis_is_the_server_of_its_own() -> None:
 def test_rejected_rows_lie_in_the_landing_zone_unless_set() -> None:
     assert load(landing_zone="in").quarantine_dir == Path("in/_quarantine")
     assert load(landing_zone="in", quarantine="q").quarantine_dir == Path("q")
+
+
+def test_what_no_variable_sets_may_be_a_secret_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "redis_url").write_text("redis://user:secret@redis:6379/0\n")
+    (tmp_path / "landing_zone").write_text("elsewhere")
+    monkeypatch.setenv("LANDING_ZONE", "here")
+    found = settings.load(_env_file=None, _secrets_dir=tmp_path)
+    assert found.redis_url is not None
+    assert found.redis_url.get_secret_value() == "redis://user:secret@redis:6379/0"
+    assert found.redis_place == "redis://redis:6379/0"
+    assert found.landing_zone == Path("here")

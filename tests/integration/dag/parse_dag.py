@@ -1,7 +1,7 @@
 """Parse the DAGs as Airflow does, try values of arquivo_csv, print what came: `parse_dag.py VALUES`."""
 
+import copy
 import json
-import logging
 import os
 import sys
 import time
@@ -13,8 +13,7 @@ HEAVY = ("duckdb", "numpy", "pandas", "pyarrow", "pyroaring", "pyspark", "redis"
 
 
 def main() -> None:
-    """Print one JSON document."""
-    logging.disable()
+    """Print one JSON document, as the last line."""
     before = set(sys.modules)
     started = time.monotonic()
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
@@ -22,8 +21,9 @@ def main() -> None:
     dag = bag.dags["novas_empresas"]
     accepted = []
     for value in json.loads(sys.argv[1]):
+        params = copy.deepcopy(dag.params)
         try:
-            dag.params.deep_merge({"arquivo_csv": value}).validate()
+            params["arquivo_csv"] = value
         except ParamValidationError:
             accepted.append(False)
         else:
@@ -34,7 +34,7 @@ def main() -> None:
         "seconds": seconds,
         "heavy": [name for name in HEAVY if name in set(sys.modules) - before],
         "dag": {
-            "schedule": dag.timetable.summary,
+            "schedule": dag.schedule,
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
             "paused": dag.is_paused_upon_creation,
@@ -56,7 +56,7 @@ def main() -> None:
         },
         "accepted": accepted,
     }
-    sys.stdout.write(json.dumps(document))
+    print(json.dumps(document))
 
 
 if __name__ == "__main__":

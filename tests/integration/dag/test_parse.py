@@ -71,7 +71,7 @@ def test_parsing_it_loads_nothing_of_the_service_or_its_libraries(dag: Any) -> N
 def test_it_runs_hourly_one_run_at_a_time_and_makes_up_for_nothing(dag: Any) -> None:
     assert dag["dag"]["doc"].strip().startswith("### Files of newly registered companies")
     assert {key: value for key, value in dag["dag"].items() if key != "doc"} == {
-        "schedule": "0 * * * *",
+        "schedule": "@hourly",
         "catchup": False,
         "max_active_runs": 1,
         "paused": False,
