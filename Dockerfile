@@ -44,5 +44,5 @@ ENV PATH=/usr/local/bin:/opt/city-features/.venv/bin:/usr/bin:/bin \
     LANDING_ZONE=/opt/city-features/landing_zone \
     CHECKPOINTS=/opt/city-features/checkpoints
 USER 50000
-ENTRYPOINT ["tini", "--", "as-owner"]
+ENTRYPOINT ["as-owner", "tini", "--"]
 CMD ["city-features", "--help"]
