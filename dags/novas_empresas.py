@@ -55,8 +55,9 @@ class RunOperator(BaseOperator):
     """
     `city-features run`, in a process of its own that ends with the task, however the task ends.
 
-    Its log becomes the task's. Told to stop, it finishes the batch in hand; killed with the task, it
-    leaves nothing half done: the next run goes on from what was committed.
+    Its log becomes the task's. Told to stop, it finishes the batch in hand if it is given the time (by
+    Airflow 5 seconds, by a task out of time 30); killed, it leaves nothing half done. Either way the
+    next run goes on from what was committed.
 
     Returns:
         The run's accounting: rows read, new, duplicates, rejected; version, seconds, and `left`, the
@@ -220,9 +221,6 @@ def novas_empresas() -> None:
         redis = store.connect(settings.load())
         records, features = redis.records(), redis.features()
         files = readback.since(records, start)
-        new = sum(record.new for record in files.values())
-        if depositado in records:
-            files[depositado] = records[depositado]
         left = execucao["left"]
 
         totals = {key: sum(getattr(r, key) for r in files.values()) for key in COUNTS}
@@ -234,13 +232,17 @@ def novas_empresas() -> None:
         accounting = {**totals, "version": redis.version(), "files": shown, "left": left}
         ti.xcom_push(key="contabilidade", value=accounting)
 
-        if wrong := readback.unconserved(files) + readback.differences(features, start, new):
+        wrong = readback.unconserved(files) + readback.differences(features, records, start)
+        if wrong:
             raise AirflowException(f"Redis does not hold what it should: {'; '.join(wrong[:NAMED])}")
         for row in rows:
             if row.rejected:
                 log.warning("rows rejected: city-features quarantine", file=row.file, rows=row.rejected)
         for file in left:
             log.warning("not ingested", **{key: file[key] for key in ("file", "state", "reason")})
+        if depositado in records and depositado not in files:  # the same file as in an earlier run
+            files[depositado] = records[depositado]
+            log.info("was read before", file=depositado, version=records[depositado].version)
         bad = [
             f"{path}: {record.reason}" for path, record in files.items() if record.state == "rejected"
         ]
@@ -251,7 +253,7 @@ def novas_empresas() -> None:
                 "Mend each and drop it again, or delete it"
             )
         if depositado is not None and depositado not in files:
-            raise AirflowException(f"{depositado} was dropped, but has no record in Redis")
+            raise AirflowFailException(f"{depositado} was dropped, but has no record in Redis")
 
     inicio, depositado = iniciar_processamento(), depositar_arquivo()
     processado = RunOperator(

@@ -73,6 +73,7 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
         with store.translated():
             info: dict[str, Any] = store.client.info()
             settings: dict[str, str] = _config(store)
+            may_write = _default_may_write(store)
     except CityFeaturesError as error:
         yield Check("redis: readable", False, str(error))
         return
@@ -92,8 +93,7 @@ def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
         aof == ("yes", "always"),
         f"appendonly {aof[0]}, appendfsync {aof[1]} (yes, always: a commit survives a power cut)",
     )
-    with store.translated():
-        yield Check("redis: AOF replay", *replay(info, _default_may_write(store)))
+    yield Check("redis: AOF replay", *replay(info, may_write))
     policy = settings.get("maxmemory-policy")
     yield Check(
         "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
@@ -104,7 +104,7 @@ def replay(info: dict[str, Any], default_may_write: bool | None) -> tuple[bool, 
     """Return whether a restart of this server (INFO) brings all commits back, and what was seen."""
     name = str(info.get("server_name", "redis"))
     version = str(info.get(f"{name}_version", info["redis_version"]))
-    if _number(version) >= REPLAYS[name]:
+    if name in REPLAYS and _number(version) >= REPLAYS[name]:
         return True, f"{name} {version} replays whatever was written"
     if default_may_write is None:
         return (

@@ -4,10 +4,12 @@ One file of companies: what it adds up to, which companies are in it, and the ro
 DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 """
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from uuid import uuid4
 
 import duckdb
@@ -139,7 +141,9 @@ class Reading:
 
 def connect(threads: int) -> Connection:
     """Return a DuckDB of its own that knows the rules."""
-    connection = duckdb.connect(":memory:", config={"threads": threads})
+    # For what does not fit into memory. DuckDB would take the working directory: it may be read-only.
+    spill = Path(tempfile.gettempdir()) / f"city-features-{uuid4().hex}"
+    connection = duckdb.connect(":memory:", config={"threads": threads, "temp_directory": str(spill)})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
     return connection

@@ -136,6 +136,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             os.fsync(writer.fileno())
         digest = _digest(hidden)
         stem, suffix = _split(name)
+        again = iter([digest[:8]])  # the same for the same content: dropped again it is found again
         while True:
             target = landing_zone / name
             try:
@@ -145,7 +146,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             except FileExistsError:
                 if target.is_file() and not target.is_symlink() and _digest(target) == digest:
                     return name, False
-                name = f"{stem}-{uuid4().hex[:8]}{suffix}"
+                name = f"{stem}-{next(again, uuid4().hex[:8])}{suffix}"
     except OSError as error:
         raise EnvironmentRefused(
             f"{error.filename or source} could not be dropped: {error.strerror}"

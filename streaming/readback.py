@@ -24,16 +24,22 @@ def unconserved(records: Mapping[str, Record]) -> list[str]:
     ]
 
 
-def differences(features: Iterable[Features], instant: datetime, new: int) -> list[str]:
+def differences(
+    features: Iterable[Features], records: Mapping[str, Record], instant: datetime
+) -> list[str]:
     """
-    Tell what does not fit in the features that changed since an instant, when `new` companies came.
+    Tell what does not fit in the features, read after the records of all files.
 
-    A mean is its sum over its number of companies, a city is the sum of its municipalities, and the new
-    companies are among those of the changed cities, and of the changed municipalities.
+    Of what changed since the instant, a mean is its sum over its number of companies, and a city the
+    sum of its municipalities. All companies that any file brought are in the cities, and in the
+    municipalities (more may be: a file that was overwritten has lost the record of its first reading).
     """
+    new = sum(record.new for record in records.values())
+    totals = {"cities": 0, "municipalities": 0}
     municipalities = defaultdict(list)
     changed = []
     for feature in features:
+        totals["cities" if feature.estado is None else "municipalities"] += feature.quantidade_empresas
         if feature.estado is not None:
             municipalities[feature.cidade].append(feature)
         if datetime.fromisoformat(feature.atualizado_em) >= instant:
@@ -48,10 +54,11 @@ def differences(features: Iterable[Features], instant: datetime, new: int) -> li
                 wrong.append(f"{f.key}: capital_social_total is not that of its municipalities")
             if f.quantidade_empresas != sum(part.quantidade_empresas for part in parts):
                 wrong.append(f"{f.key}: quantidade_empresas is not that of its municipalities")
-    for kind, of_kind in (("cities", False), ("municipalities", True)):
-        found = sum(f.quantidade_empresas for f in changed if (f.estado is not None) == of_kind)
-        if found < new:
-            wrong.append(f"{new} companies are new, but the {kind} changed since then have {found}")
+    wrong += [
+        f"the files brought {new} companies, but the {kind} have {found}"
+        for kind, found in totals.items()
+        if found < new
+    ]
     return wrong
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -57,6 +58,8 @@ class Stack:
         plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
         self._command = ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
         self._token = ""
+        self.logs = ""
+        """All that containers that are gone have said."""
         self._memory: dict[str, tuple[float, float]] = {}
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watch_memory, daemon=True)
@@ -76,6 +79,47 @@ class Stack:
             raise AssertionError(f"docker compose {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
         return done.stdout if check else done.stdout + done.stderr
 
+    def down(self) -> None:
+        """Stop everything and remove the containers; their logs are kept here."""
+        self.logs += self.compose("--profile", "*", "logs", "--no-color")
+        self.compose("--profile", "*", "down")
+
+    def readme(self) -> list[str]:
+        """Return the commands of README's section on docker compose, fit for this project."""
+        section = (self.directory / "README.md").read_text().partition("\n## With docker compose\n")[2]
+        section = section.partition("\n## ")[0]
+        commands: list[str] = []
+        for kind, block in re.findall(r"^```(sh|bash)\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
+            commands += block.splitlines() if kind == "sh" else [block]
+        assert len(commands) == 4, commands
+        fit = {
+            "docker compose exec ": f"{' '.join(self._command)} exec -T ",
+            "docker compose ": f"{' '.join(self._command)} ",
+            "exec -T -T ": "exec -T ",
+            "127.0.0.1:8080": f"127.0.0.1:{self._ports['AIRFLOW_PORT']}",
+        }
+        for given, here in fit.items():
+            commands = [command.replace(given, here) for command in commands]
+        return commands
+
+    def shell(self, command: str) -> str:
+        """Run a command line as a person would type it, and return what it printed."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.directory,
+            env={**os.environ, **self._environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    def runs(self) -> list[str]:
+        """Return the paths of all runs of the DAG, oldest first."""
+        found = self.api("GET", f"{DAG}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
+        return [f"{DAG}/dagRuns/{quote(run['dag_run_id'])}" for run in found]
+
     def up(self, *profiles: str, **environment: str) -> list[dict[str, Any]]:
         """Start everything, wait until it is healthy, and return the containers."""
         self._environment.update(environment)
@@ -94,7 +138,7 @@ class Stack:
         return self.compose("exec", "--no-TTY", service, *command, check=check)
 
     def redis(self, *command: str) -> str:
-        """Run a command of redis-cli's in Redis' container, as the reader."""
+        """Run a command of redis-cli's in Redis' container, as the reader; errors are its answer too."""
         reader = ("--user", "leitor", "--pass", "leitor", "--no-auth-warning")
         return self.inside("redis", "redis-cli", *reader, *command, check=False).strip()
 
@@ -117,9 +161,7 @@ class Stack:
     def api(self, method: str, path: str, document: object = None) -> Any:
         """Call Airflow's REST API; an answer that is an error raises HTTPError."""
         if not self._token and path != "/auth/token":
-            password = self.inside(
-                "api-server", "as-owner", "cat", "/run/secrets-airflow/admin_password"
-            )
+            password = self.inside("api-server", "as-owner", "cat", "/run/secrets-api/admin_password")
             login = {"username": "admin", "password": password}
             self._token = self.api("POST", "/auth/token", login)["access_token"]
         request = urllib.request.Request(
@@ -169,17 +211,7 @@ class Stack:
         """Remove everything; return each service's memory, at most and its limit, in MiB."""
         self._ended.set()
         self._watch.join()
-        self.compose(
-            "--profile",
-            "follow",
-            "--profile",
-            "cluster",
-            "down",
-            "--volumes",
-            "--timeout",
-            "20",
-            check=False,
-        )
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "20", check=False)
         shutil.rmtree(self.directory)
         return self._memory
 

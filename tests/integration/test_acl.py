@@ -171,6 +171,7 @@ def test_nobody_else_gets_in(restricted: Restricted) -> None:
         ({"redis_version": "8.6.0"}, False, True),
         ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}, False, True),
         ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0"}, False, False),
+        ({"redis_version": "7.2.4", "server_name": "another"}, False, False),
     ],
 )
 def test_a_server_that_would_lose_commits_at_a_restart_is_told(

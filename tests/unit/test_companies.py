@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import socket
+import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -663,3 +664,19 @@ def test_reading_leaves_no_descriptor_open(reader: Reader) -> None:
             reader(content, name)
 
     assert descriptors() == before
+
+
+def test_what_does_not_fit_into_memory_goes_to_the_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    small = companies.connect(1)
+    small.execute("SET memory_limit = '40MB'")
+    small.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(10_000_000)")
+    assert list((tmp_path / "temporary").iterdir())
+    assert list((tmp_path / "work").iterdir()) == []
+    small.close()
+    assert list((tmp_path / "temporary").iterdir()) == []

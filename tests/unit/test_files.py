@@ -275,6 +275,21 @@ def test_a_file_may_be_dropped_under_another_name(zone: Path, source: Path) -> N
     assert names(zone) == ["other.csv"]
 
 
+def test_a_file_whose_name_was_taken_is_found_again_under_its_new_name(tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    zone.mkdir()
+    (zone / "novas.csv").write_text("other")
+    source = tmp_path / "novas.csv"
+    source.write_text("mine")
+    name, copied = files.drop(source, zone)
+    assert (name != "novas.csv", copied) == (True, True)
+    assert files.drop(source, zone) == (name, False)
+    (zone / name).write_text("changed")
+    third, copied = files.drop(source, zone)
+    assert (len({"novas.csv", name, third}), copied) == (3, True)
+    assert len(list(zone.iterdir())) == 3
+
+
 def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path) -> None:
     files.drop(source, zone)
     before = now(zone, "novas.csv")

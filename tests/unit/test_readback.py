@@ -31,12 +31,15 @@ RIGHT = {
 }
 
 
+RECORDS = {"a.csv": record(4, 3, 1, 0, BEFORE), "b.csv": record(2, 1, 0, 1)}
+
+
 def test_what_fits_has_no_differences() -> None:
-    assert readback.differences(RIGHT.values(), START, 1) == []
+    assert readback.differences(RIGHT.values(), RECORDS, START) == []
 
 
 def test_nothing_new_needs_no_features() -> None:
-    assert readback.differences([], START, 0) == []
+    assert readback.differences([], {}, START) == []
 
 
 @pytest.mark.parametrize(
@@ -62,20 +65,20 @@ def test_nothing_new_needs_no_features() -> None:
 )
 def test_what_does_not_fit_is_named(key: str, change: dict[str, object], said: str) -> None:
     wrong = {**RIGHT, key: replace(RIGHT[key], **change)}  # type: ignore[arg-type]
-    assert any(said in line for line in readback.differences(wrong.values(), START, 1))
+    assert any(said in line for line in readback.differences(wrong.values(), RECORDS, START))
 
 
-@pytest.mark.parametrize("missing", ["Bom Jesus", "Bom Jesus/PI"])
-def test_new_companies_have_to_be_among_the_features_that_changed(missing: str) -> None:
-    left = [f for key, f in RIGHT.items() if key != missing]
-    assert any("companies are new, but" in line for line in readback.differences(left, START, 1))
+@pytest.mark.parametrize("lost", RIGHT)
+def test_all_companies_that_files_brought_have_to_be_in_the_features(lost: str) -> None:
+    left = [feature for key, feature in RIGHT.items() if key != lost]
+    kind = "municipalities" if "/" in lost else "cities"
+    found = 4 - RIGHT[lost].quantidade_empresas
+    wrong = readback.differences(left, RECORDS, START)
+    assert f"the files brought 4 companies, but the {kind} have {found}" in wrong
 
 
-def test_features_that_did_not_change_since_then_do_not_count() -> None:
-    assert readback.differences([RIGHT["Natal"], RIGHT["Natal/RN"]], START, 1) == [
-        "1 companies are new, but the cities changed since then have 0",
-        "1 companies are new, but the municipalities changed since then have 0",
-    ]
+def test_more_companies_than_the_records_tell_of_are_those_of_overwritten_files() -> None:
+    assert readback.differences(RIGHT.values(), {"a.csv": RECORDS["a.csv"]}, START) == []
 
 
 def test_records_since_an_instant_are_those_committed_at_it_or_later() -> None:

@@ -98,8 +98,15 @@ def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
     service.holds(good, more)
     assert run["xcoms"]["conferir_features.contabilidade"]["duplicates"] == 1
 
-    # Dropped again, it is as bad as it was.
+    # Dropped again, it is as bad as it was, and a good one adds nothing.
     assert deployment.run("ruim.csv")["tasks"]["conferir_features"] == ["failed", 1]
+    shutil.copy(deployment.landing_zone / "boas.csv", deployment.source)
+    run = deployment.run("boas.csv")
+    assert (run["state"], run["tasks"]) == ("success", DONE)
+    accounting = run["xcoms"]["conferir_features.contabilidade"]
+    assert (accounting["read"], accounting["new"], accounting["files"]) == (0, 0, [])
+    assert "was read before" in deployment.log.read_text()
+    service.holds(good, more)
 
 
 @pytest.mark.parametrize("kind", ["missing", "link"])
@@ -164,7 +171,7 @@ def test_a_task_that_is_told_to_stop_stops_its_run(deployment: Deployment, servi
 
 def test_a_task_over_its_time_leaves_no_process(deployment: Deployment) -> None:
     (deployment.landing_zone / "sem-fim.csv").write_text(oracle.text([row(1)]))
-    started = deployment.start("run_operator.py", "12", **WAITING)
+    started = deployment.start("run_operator.py", "20", **WAITING)
     running = until(spark_run, 60, what="Spark")
     assert deployment.result(started)["raised"] == "AirflowTaskTimeout"
     assert not alive(running)
