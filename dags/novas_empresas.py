@@ -99,6 +99,7 @@ class RunOperator(BaseOperator):
             result.seek(0)
             document: dict[str, Any] = json.load(result)
         left = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
+        left.sort(key=lambda f: str(f["state"]))  # unreadable before waiting
         return {**document, "left": left[:NAMED]}
 
     def on_kill(self) -> None:

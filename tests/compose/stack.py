@@ -133,6 +133,12 @@ class Stack:
         lines = self.compose("ps", "--all", "--format", "json").splitlines()
         return [json.loads(line) for line in lines]
 
+    def environments(self) -> str:
+        """Return what every container was given as its environment, and as its command."""
+        names = self.compose("--profile", "*", "ps", "--all", "--quiet").split()
+        parts = "{{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}}"
+        return self.shell(f"docker inspect --format '{parts}' {' '.join(names)}")
+
     def inside(self, service: str, *command: str, check: bool = True) -> str:
         """Run a command in a service's container."""
         return self.compose("exec", "--no-TTY", service, *command, check=check)
