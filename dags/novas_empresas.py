@@ -180,7 +180,8 @@ def novas_empresas() -> None:
         """Look at what a run needs, as `city-features check` does; tried again until Redis is there."""
         from streaming import checks, settings, store
 
-        found = checks.run(config := settings.load(), lambda: store.connect(config, retries=1))
+        config = settings.load()
+        found = checks.run(config, lambda: store.connect(config, retries=1))
         for check in found:
             (log.info if check.ok else log.error)(check.name, ok=check.ok, detail=check.detail)
         if wrong := [f"{check.name}: {check.detail}" for check in found if not check.ok]:

@@ -174,11 +174,20 @@ class Walk:
         self.stack.put("outra-grande.csv", big)
         run = self.stack.trigger()
         until(lambda: "java" in self._processes(), 120, "Spark")
+        left = self._scratch()
+        assert left
         self.stack.compose("kill", "--signal", "KILL", "scheduler")
         self.stack.compose("start", "scheduler")
+        until(lambda: not left & self._scratch(), 30, f"the end of {left}")
+        say(f"  what Spark left in /tmp is gone: {', '.join(sorted(left))}")
         self.ran(run)
         self.files.append(big)
         self.holds()
+
+    def _scratch(self) -> set[str]:
+        """Return what the service and Spark keep in the scheduler's /tmp."""
+        names = self.stack.inside("scheduler", "as-owner", "ls", "/tmp").split()
+        return {name for name in names if name.startswith(("spark-", "blockmgr-", "city-features-"))}
 
     def _processes(self) -> str:
         script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
