@@ -22,6 +22,7 @@ RUNNING = ("postgres", "redis", *OURS)
 ROWS = 300_000
 STATUS = "grep -hsE '^(Uid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status; true"
 POWERLESS = {"CapEff: 0000000000000000", "CapBnd: 0000000000000000", "NoNewPrivs: 1"}
+SPARK_RUNS = {"-m streaming run", "org.apache.spark.deploy.SparkSubmit"}
 STARTED = time.monotonic()
 
 
@@ -159,7 +160,7 @@ class Walk:
         big = companies(40_000_000, ROWS)
         self.stack.put("grande.csv", big)
         run = self.stack.trigger()
-        until(lambda: "java" in self._processes(), 120, "Spark")
+        until(lambda: self._processes() == SPARK_RUNS, 120, "Spark")
         self.stack.api("PATCH", run, {"state": "failed"})
         at = time.monotonic()
         until(lambda: not self._processes(), 60, "the end of city-features run")
@@ -173,9 +174,8 @@ class Walk:
         big = companies(70_000_000, ROWS)
         self.stack.put("outra-grande.csv", big)
         run = self.stack.trigger()
-        until(lambda: "java" in self._processes(), 120, "Spark")
-        left = self._scratch()
-        assert left
+        until(lambda: self._processes() == SPARK_RUNS, 120, "Spark")
+        left = until(self._scratch, 60, "what Spark keeps in /tmp")
         self.stack.compose("kill", "--signal", "KILL", "scheduler")
         self.stack.compose("start", "scheduler")
         until(lambda: not left & self._scratch(), 30, f"the end of {left}")
@@ -189,10 +189,11 @@ class Walk:
         names = self.stack.inside("scheduler", "as-owner", "ls", "/tmp").split()
         return {name for name in names if name.startswith(("spark-", "blockmgr-", "city-features-"))}
 
-    def _processes(self) -> str:
+    def _processes(self) -> set[str]:
+        """Return which of the run and its JVM are there (the check before it asks java for its version)."""
         script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
         found = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
-        return " ".join(name for name in ("-m streaming run", "java") if name in found)
+        return {name for name in SPARK_RUNS if name in found}
 
     def restarted(self) -> None:
         """`docker compose restart`, and the same again"""
