@@ -190,7 +190,7 @@ class Walk:
         return {name for name in names if name.startswith(("spark-", "blockmgr-", "city-features-"))}
 
     def _processes(self) -> set[str]:
-        """Return which of the run and its JVM are there (the check before it asks java for its version)."""
+        """Return which of the run and its JVM are there; that the check runs java does not count."""
         script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
         found = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
         return {name for name in SPARK_RUNS if name in found}
