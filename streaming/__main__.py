@@ -109,13 +109,17 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bool) -> list[Any]:
     """Run the query; nothing of Spark is loaded where there is nothing to do."""
+    from streaming import archive
     from streaming.claim import claimed, waiting
 
     found: list[Any] = []
     console = Console(stderr=True)
     interactive = console.is_terminal and config.log_format == "console"
     with claimed(config, "follow" if follow else "run", stop) as checkpoint:
-        if stop.is_set() or (not follow and not waiting(config, store)):
+        if stop.is_set():
+            return []
+        archive.sweep(config, store)  # what a run that was killed left
+        if not follow and not waiting(config, store):
             return []
         with console.status("starting Spark") if interactive else nullcontext() as status:
             from streaming import session

@@ -16,8 +16,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import files
-from streaming.claim import waiting
+from streaming import archive, files
+from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
@@ -104,7 +104,7 @@ class Query:
         try:
             names = [row.path.rpartition("/")[2] for row in batch.collect()]
             looked = (files.look(self._settings.landing_zone, name) for name in names)
-            self._ingest_settled([f for f in looked if f and files.is_looked_at(f.path)])
+            self._ingest_settled(sorted(f for f in looked if f and files.is_looked_at(f.path)))
         except BaseException as error:
             self._error = error
             raise
@@ -122,10 +122,11 @@ class Query:
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
         for some in files.batches(still, *bounds):
-            with self._ingest.turn, self._spark_errors():
+            with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
                 if self._stop.is_set():
                     break
                 outcomes = self._ingest(some)
+                archive.sweep(settings, self._store)
             self._report(outcomes)
         return sorted(left)
 

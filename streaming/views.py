@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from streaming import files
+from streaming.claim import waiting
+from streaming.records import Features
 from streaming.settings import Settings
-from streaming.store import Features, Store
+from streaming.store import Store
 
 
 def _print(table: Table) -> None:
@@ -59,9 +60,8 @@ def features(found: Sequence[Features]) -> None:
 
 def status_of(settings: Settings, store: Store) -> dict[str, Any]:
     """Return the state of the landing zone against the records in Redis."""
-    landed = files.listing(settings.landing_zone)
     records = store.records()
-    behind = [f for f in landed if not (f.path in records and records[f.path].is_of(f))]
+    behind = waiting(settings, store)
     last = max((r.at for r in records.values()), default=None)
     now = datetime.now(UTC)
     oldest = min((f.mtime for f in behind), default=None)
