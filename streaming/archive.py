@@ -65,6 +65,23 @@ def listing(landing_zone: Path) -> list[File]:
     return sorted(f for m in months for f in files.listing(landing_zone, f"{DIRECTORY}/{m}"))
 
 
+def in_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, File]:
+    """Return path → file of the records whose files are there, in the order of their ingestion."""
+    ordered = sorted(records.items(), key=lambda r: (r[1].version, r[1].order, r[1].mtime, r[0]))
+    located = ((path, _locate(path, record, landing_zone)) for path, record in ordered)
+    return {path: file for path, file in located if file is not None}
+
+
+def _locate(path: str, record: Record, landing_zone: Path) -> File | None:
+    """Return the file of a record: under its path, or on the way between there and the archive."""
+    landed = landed_as(path, record)
+    for place in (path, landed, *homes(File(record.mtime, landed, record.size))):
+        file = files.look(landing_zone, place)
+        if file is not None and record.is_of(file):
+            return file
+    return None
+
+
 def on_the_way(landed: list[File], landing_zone: Path, store: Store) -> dict[str, str]:
     """Return path → home of those files whose record is in the archive already, but not they."""
     found = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from streaming import archive, files
+from streaming import archive, files, shadow
 from streaming.errors import EnvironmentRefused
 from streaming.files import File
 from streaming.settings import Settings
@@ -51,6 +51,16 @@ def rebuilding(settings: Settings, stop: threading.Event) -> AbstractContextMana
     """Hold off every batch, after those in hand, and every other rebuild."""
     said = "a batch or another rebuild is in hand: waiting for it"
     return _locked(settings, REBUILD, fcntl.LOCK_EX, stop, said)
+
+
+def clean(settings: Settings, store: Store) -> None:
+    """Remove what an interrupted rebuild left in Redis, unless one is under way."""
+    with (settings.checkpoints / f".{REBUILD}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        shadow.clean(store)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, files
+from streaming import archive, files, session
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
@@ -139,7 +139,7 @@ class Query:
             raise self._error
         if failed is not None:
             raise RunFailed(
-                f"{_cause(str(failed))}; if it stays, delete {self._settings.checkpoints}, "
+                f"{_cause(failed)}; if it stays, delete {self._settings.checkpoints}, "
                 "from which nothing is lost"
             ) from self._error
 
@@ -148,12 +148,8 @@ class Query:
         try:
             yield
         except PySparkException as error:
-            raise RunFailed(_cause(str(error))) from error
+            raise RunFailed(_cause(error)) from error
 
 
-def _cause(message: str) -> str:
-    """Return the line of a Spark error that says what happened."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith("streaming.errors.")]
-    told = ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
-    return f"{told} (nothing of this batch was written)"
+def _cause(error: PySparkException) -> str:
+    return f"{session.cause(error)} (nothing of this batch was written)"

@@ -65,6 +65,13 @@ def start(settings: Settings) -> SparkSession:
         ) from None
 
 
+def cause(error: PySparkException) -> str:
+    """Return the line of a Spark error that says what happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("streaming.errors.")]
+    return ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
+
+
 def _launch(conf: SparkConf) -> Any:
     """Start the JVM; what it and its Python workers write to stderr becomes our log."""
     reader, writer = os.pipe()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from decimal import Decimal
 from functools import wraps
 from importlib.resources import files
@@ -96,9 +97,9 @@ class Store:
     @answered
     def position(self) -> tuple[int, str]:
         """Return how many batches were committed, and the id of the last one."""
-        key = self._key("ingest:version")
+        key = self.key("ingest:version")
         with _ours(key):
-            number, last = self.client.mget(key, self._key("ingest:commit"))
+            number, last = self.client.mget(key, self.key("ingest:commit"))
             # MGET gives nothing for another kind of value; the merge would refuse it later.
             if number is None:
                 self.client.get(key)
@@ -107,7 +108,7 @@ class Store:
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
         """Return the records of these files, of those that have one; of all files for None."""
-        key = self._key("ingest:files")
+        key = self.key("ingest:files")
         with _ours(key):
             return self._records(key, paths)
 
@@ -123,7 +124,7 @@ class Store:
     @answered
     def recorded(self, landed: Sequence[File]) -> set[str]:
         """Return the paths of those files that have a record as they are now."""
-        key = self._key("ingest:files")
+        key = self.key("ingest:files")
         found = set()
         for some in batched(landed, RECORDS_AT_ONCE):
             with _ours(key):
@@ -137,9 +138,9 @@ class Store:
         """Return the companies counted so far in these blocks of the ledger."""
         seen: ledger.Companies = {}
         for some in batched(list(blocks), BLOCKS_AT_ONCE):
-            values = self.client.mget([self._key(f"ledger:{name}") for name in some])
+            values = self.client.mget([self.key(f"ledger:{name}") for name in some])
             for name, value in zip(some, values, strict=True):
-                with _ours(self._key(f"ledger:{name}")):
+                with _ours(self.key(f"ledger:{name}")):
                     seen |= ledger.unpack({name: value})
         return seen
 
@@ -158,9 +159,9 @@ class Store:
         """
         increments = self._increments(commit)
         blocks = ledger.pack(commit.blocks)
-        keys = [self._key(f"ingest:{name}") for name in ("version", "commit", "files")]
+        keys = [self.key(f"ingest:{name}") for name in ("version", "commit", "files")]
         keys += increments
-        keys += [self._key(f"ledger:{name}") for name in blocks]
+        keys += [self.key(f"ledger:{name}") for name in blocks]
         arguments: list[str | bytes | int] = [commit.expected, commit.after, uuid4().hex, commit.at]
         arguments += [len(increments), len(blocks), len(commit.records)]
         for capital, companies in increments.values():
@@ -175,8 +176,9 @@ class Store:
         """Move the records of files to other paths, all of them at once."""
         if moves:
             pairs = [path for move in moves.items() for path in move]
-            self.script("refile", [self._key("ingest:files")], pairs)
+            self.script("refile", [self.key("ingest:files")], pairs)
 
+    @answered
     def script(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> str:
         """
         Run one of the service's scripts, which write all they have to or nothing.
@@ -217,7 +219,7 @@ class Store:
         found = []
         for key, values in self._hashes(cidade).items():
             if values.keys() >= set(FIELDS):
-                with _ours(self._key(key)):
+                with _ours(self.key(key)):
                     found.append(Features.of(key, values))
         return found
 
@@ -236,7 +238,7 @@ class Store:
         for some in batched(sorted(names), KEYS_AT_ONCE):
             pipeline = self.client.pipeline(transaction=False)
             for name in some:
-                pipeline.hgetall(self._key(name))
+                pipeline.hgetall(self.key(name))
             for name, values in zip(some, pipeline.execute(), strict=True):
                 found[name] = {_text(field): _text(value) for field, value in values.items()}
         return found
@@ -247,14 +249,21 @@ class Store:
         found = self.client.scan_iter(_literal(self._prefix) + pattern, 5000, _type=kind)
         return {_text(key).removeprefix(self._prefix) for key in found}
 
-    def _key(self, name: str) -> str:
+    def within(self, name: str) -> "Store":
+        """Return the store of a namespace inside this one, on the same connections."""
+        inner = copy(self)
+        inner._prefix = self.key(name)
+        return inner
+
+    def key(self, name: str) -> str:
+        """Return the key of this name, as Redis has it."""
         return self._prefix + name
 
     def _increments(self, commit: Commit) -> dict[str, tuple[Decimal, int]]:
         """Return what is added to each key: each municipality, and the city's name over all states."""
         added: dict[str, tuple[Decimal, int]] = {}
         for (cidade, estado), (capital, companies) in sorted(commit.increments.items()):
-            for key in (self._key(cidade), self._key(f"{cidade}/{estado}")):
+            for key in (self.key(cidade), self.key(f"{cidade}/{estado}")):
                 before = added.get(key, (Decimal(0), 0))
                 added[key] = (before[0] + capital, before[1] + companies)
         return added

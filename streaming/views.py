@@ -13,6 +13,8 @@ from streaming.records import Features
 from streaming.settings import Settings
 from streaming.store import Store
 
+SHOWN = 50
+
 
 def _print(table: Table) -> None:
     # Where nobody looks, lines are as long as they need to be: scripts read them.
@@ -97,6 +99,34 @@ def status(document: Mapping[str, Any]) -> None:
             value = f"{len(value)}  {shown}"
         table.add_row(key, str(value))
     _print(table)
+
+
+def audit(found: Any, seconds: float) -> None:
+    """Show what an audit found: the first differences, and how many there are."""
+    for note in found.notes[:SHOWN]:
+        print(note)  # noqa: T201
+    if found.differences:
+        table = _table(
+            "key", "field", "in Redis", "from the files", numbers=("in Redis", "from the files")
+        )
+        for d in found.differences[:SHOWN]:
+            table.add_row(d.key, d.field or "", d.redis or "", d.files or "")
+        _print(table)
+    said = f"{len(found.differences):,} differences" if found.differences else "no difference"
+    print(  # noqa: T201
+        f"{said}: {found.cities:,} cities, {found.companies:,} companies in {found.files:,} files"
+        f" ({seconds} s)"
+    )
+
+
+def rebuild(rebuilt: Any, seconds: float) -> None:
+    """Show what a rebuild came to."""
+    for path in rebuilt.gone:
+        print(f"no longer counted: {path}")  # noqa: T201
+    print(  # noqa: T201
+        f"{rebuilt.cities:,} cities from {rebuilt.files:,} files,"
+        f" version {rebuilt.version} ({seconds} s)"
+    )
 
 
 def checks(found: Iterable[Any]) -> None:
