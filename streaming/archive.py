@@ -30,6 +30,11 @@ AT_ONCE = 1000
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.archive")
 
 
+def is_in(path: str) -> bool:
+    """Return whether a path is one of the archive."""
+    return path.startswith(f"{DIRECTORY}/")
+
+
 def homes(file: File) -> tuple[str, str]:
     """Return where this file of the landing zone is archived, and where if that name is taken."""
     month = f"{DIRECTORY}/{time.strftime('%Y-%m', time.gmtime(file.mtime // 1_000_000_000))}"
@@ -54,14 +59,12 @@ def landed_as(path: str, record: Record) -> str:
 def listing(landing_zone: Path) -> list[File]:
     """Return the files of the archive in ingest order; links to directories are not followed."""
     directory = landing_zone / DIRECTORY
-    if directory.is_symlink():
-        log.warning("a link, not a directory: nothing is read there", archive=str(directory))
+    if directory.is_symlink() or not directory.is_dir():
+        if os.path.lexists(directory):
+            log.warning("not a directory: nothing is read there", archive=str(directory))
         return []
-    try:
-        with os.scandir(directory) as entries:
-            months = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return []
+    with os.scandir(directory) as entries:
+        months = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     return sorted(f for m in months for f in files.listing(landing_zone, f"{DIRECTORY}/{m}"))
 
 

@@ -51,6 +51,8 @@ class Query:
 
     def run_available(self, checkpoint: Path) -> None:
         """Ingest all there is, wait for files still being written, and return."""
+        if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
+            self._reconcile()  # what Redis lost, in its order, before what the stream would find first
         query = self._start(checkpoint, follow=False)
         while query.isActive and not self._stop.wait(POLL):
             pass

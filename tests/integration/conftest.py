@@ -255,10 +255,15 @@ class Program:
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str
+        self,
+        *arguments: str,
+        code: int = 0,
+        timeout: float = 90,
+        powerless: bool = False,
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and assert its exit code."""
-        started = self.start(*arguments, **environment)
+        started = self.start(*arguments, powerless=powerless, **environment)
         try:
             out, err = started.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -273,10 +278,19 @@ class Program:
         """Run a command with --json and return the one document on stdout."""
         return json.loads(self(*arguments, "--json", code=code, **environment).stdout)
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start a command."""
+    def start(
+        self, *arguments: str, powerless: bool = False, **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command; root reads and writes what it may not, unless it is powerless."""
+        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
         started = subprocess.Popen(
-            [sys.executable, "-m", "streaming", *arguments],
+            [
+                *(drop if powerless and os.getuid() == 0 else []),
+                sys.executable,
+                "-m",
+                "streaming",
+                *arguments,
+            ],
             cwd=self.directory,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
