@@ -21,7 +21,9 @@ def clean(store: Store) -> None:
     with store.translated():
         if not store.client.exists(store.key(MARK)):
             return
-        for some in batched(sorted(store.keys("rebuild:*")), KEYS_AT_ONCE):
+        # The version goes first: without it there is no switch to what else is still there.
+        names = sorted(store.keys("rebuild:*"), key=lambda n: (not n.endswith(":ingest:version"), n))
+        for some in batched(names, KEYS_AT_ONCE):
             store.client.unlink(*map(store.key, some))
         store.client.unlink(store.key(MARK))
     log.info("removed what an interrupted rebuild had left")

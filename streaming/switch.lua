@@ -6,7 +6,8 @@
 --       id of the new commit, how many keys the shadow has.
 local version, commit, mark = KEYS[1], KEYS[2], KEYS[5]
 local id, pairs_end = ARGV[5], 5 + 2 * tonumber(ARGV[6])
-local files = string.gsub(version, 'version$', 'files')
+local prefix = string.sub(version, 1, -1 - #'ingest:version')
+local files, ledger = prefix .. 'ingest:files', prefix .. 'ledger:'
 
 local function refuse(kind, key, why)
     return {kind, key, why}
@@ -30,15 +31,20 @@ if forbidden('SET', version, 'a') or forbidden('SET', commit, 'a') then
     return refuse('denied', version, 'SET')
 end
 for i = 6, pairs_end, 2 do
-    local from, to = KEYS[i], KEYS[i + 1]
-    if forbidden('RENAME', from, to) then return refuse('denied', to, 'RENAME') end
-    local kind, there = redis.call('TYPE', from).ok, redis.call('TYPE', to).ok
-    if kind == 'none' then return refuse('conflict', from, 'gone') end
-    if there ~= 'none' and there ~= kind then return refuse('key', to, 'is a ' .. there) end
-    if there == 'hash' and to ~= files then
-        local ours = redis.call('HMGET', to, 'capital_social_total', 'quantidade_empresas', 'capital_social_medio', 'atualizado_em')
-        if not (ours[1] or ours[2] or ours[3] or ours[4]) then return refuse('key', to, 'has none of our fields') end
+    local to = KEYS[i + 1]
+    if forbidden('RENAME', KEYS[i], to) then return refuse('denied', to, 'RENAME') end
+    local there
+    if to == files then
+        there = redis.pcall('HLEN', to)
+    elseif string.find(to, ledger, 1, true) == 1 then
+        there = redis.pcall('STRLEN', to)
+    else
+        there = redis.pcall('HEXISTS', to, 'capital_social_total')
+        if there == 0 and redis.call('EXISTS', to) == 1 then
+            return refuse('key', to, 'has no capital_social_total')
+        end
     end
+    if type(there) == 'table' then return refuse('key', to, 'is a ' .. redis.call('TYPE', to).ok) end
 end
 for i = pairs_end + 1, #KEYS do
     if forbidden('UNLINK', KEYS[i]) then return refuse('denied', KEYS[i], 'UNLINK') end
