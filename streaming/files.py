@@ -6,8 +6,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
@@ -15,8 +15,7 @@ from streaming.errors import EnvironmentRefused
 SUFFIXES = (".csv", ".csv.gz")
 
 
-@dataclass(frozen=True, order=True)
-class File:
+class File(NamedTuple):
     """
     A file as it was looked at; its identity is all of it.
 
