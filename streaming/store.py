@@ -11,13 +11,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
-from streaming import ledger, server
+from streaming import client, ledger, server
 from streaming.errors import (
     Conflict,
-    EnvironmentRefused,
     KeyRefused,
     RedisRefused,
     RedisUnavailable,
@@ -117,19 +114,7 @@ class Store:
     def __init__(self, url: str, settings: Settings, *, retries: int = RETRIES) -> None:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
-        try:
-            # Typed loosely: the client's stubs do not know that replies are bytes here.
-            self.client: Any = redis.Redis.from_url(
-                url,
-                retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
-                socket_connect_timeout=5,
-                socket_timeout=30,
-                encoding_errors="surrogateescape",  # names of files may be no UTF-8
-            )
-        except ValueError:
-            raise EnvironmentRefused(
-                "REDIS_URL is not a URL of the form redis://[user:password@]host:port/db"
-            ) from None
+        self.client = client.connect(url, retries)
         merge = files("streaming").joinpath("merge.lua").read_text("utf-8")
         self._merge = self.client.register_script(merge)
 
@@ -141,9 +126,12 @@ class Store:
         except redis.AuthenticationError:
             raise RedisRefused(f"Redis at {self.place} refused the user or password") from None
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            if refusal := client.refusal(error):
+                raise RedisRefused(f"Redis at {self.place}: {refusal}") from error
             raise RedisUnavailable(
                 f"Redis at {self.place} does not answer ({type(error).__name__}); "
-                "start it or correct REDIS_URL, then run again: nothing was lost"
+                "start it or correct REDIS_URL (rediss:// with TLS, redis:// without), "
+                "then run again: nothing was lost"
             ) from error
         except redis.RedisError as error:
             raise RedisRefused(f"Redis at {self.place} refused: {error}") from error
