@@ -300,14 +300,18 @@ def test_who_is_refused_is_told_at_once_what_to_do_and_nothing_is_written(
     settings: Settings, secured: Secured, case: str
 ) -> None:
     url, told = wrong(secured, case)
-    began = time.monotonic()
+    for retries in (0, RETRIES):  # what it is told with does not depend on trying again
+        began = time.monotonic()
 
-    with pytest.raises(RedisRefused if case in REFUSED else EnvironmentRefused, match=told) as raised:
-        connect(over(settings, url)).merge(commit(("Natal", "RN", "1.00", 1)))
+        with pytest.raises(
+            RedisRefused if case in REFUSED else EnvironmentRefused, match=told
+        ) as raised:
+            store = connect(over(settings, url), retries=retries)
+            store.merge(commit(("Natal", "RN", "1.00", 1)))
 
-    assert time.monotonic() - began < 1.5
-    assert "\n" not in str(raised.value)
-    silent(secured, str(raised.value))
+        assert time.monotonic() - began < 2
+        assert "\n" not in str(raised.value)
+        silent(secured, str(raised.value))
     assert dumped(secured.admin()) == {}
 
 
