@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -91,7 +92,8 @@ def connect(url: str, retries: int) -> Any:
             "REDIS_URL has options after its ? that do not exist or do not fit (ssl_… need rediss://)"
         ) from None
     for name in FILES:
-        if options.get(name) and not os.access(options[name], os.R_OK):
+        path = options.get(name)
+        if path is not None and not (Path(path).is_file() and os.access(path, os.R_OK)):
             raise EnvironmentRefused(f"{name} in REDIS_URL names a file that can not be read")
     return client
 
