@@ -210,7 +210,7 @@ def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> 
     """Run one Redis command, as redis-cli would, so that nobody needs redis-cli to look."""
     store = connect(_configured(), retries=1)
     with store.translated():
-        views.reply(store.execute(command))
+        views.reply(store.client.execute_command(*command))
 
 
 @redis_app.command()

@@ -90,6 +90,15 @@ class Commit:
     records: dict[str, Record]
     after: str = ""
 
+    def added(self) -> dict[str, tuple[Decimal, int]]:
+        """Return what is added to each key: each municipality, and the city's name over all states."""
+        added: dict[str, tuple[Decimal, int]] = {}
+        for (cidade, estado), (capital, companies) in sorted(self.increments.items()):
+            for key in (cidade, f"{cidade}/{estado}"):
+                before = added.get(key, (Decimal(0), 0))
+                added[key] = (before[0] + capital, before[1] + companies)
+        return added
+
 
 def dump(record: Record) -> str:
     """Return a record as it is stored."""

@@ -1,26 +1,17 @@
 """Redis: the features, the ledger and the records of files, changed together or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
-from decimal import Decimal
 from functools import wraps
 from importlib.resources import files
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
-from streaming import ledger, server
-from streaming.errors import (
-    Conflict,
-    EnvironmentRefused,
-    KeyRefused,
-    RedisRefused,
-    RedisUnavailable,
-)
+from streaming import client, ledger, server
+from streaming.errors import Conflict, KeyRefused, RedisRefused
 from streaming.files import File
 from streaming.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.settings import Settings
@@ -59,35 +50,12 @@ class Store:
     def __init__(self, url: str, settings: Settings, *, retries: int = RETRIES) -> None:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
-        try:
-            # Typed loosely: the client's stubs do not know that replies are bytes here.
-            self.client: Any = redis.Redis.from_url(
-                url,
-                retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
-                socket_connect_timeout=5,
-                socket_timeout=30,
-                encoding_errors="surrogateescape",  # names of files may be no UTF-8
-            )
-        except ValueError:
-            raise EnvironmentRefused(
-                "REDIS_URL is not a URL of the form redis://[user:password@]host:port/db"
-            ) from None
+        self.client = client.connect(url, retries)
         self._scripts: dict[str, Any] = {}
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> AbstractContextManager[None]:
         """Raise our errors instead of the client's."""
-        try:
-            yield
-        except redis.AuthenticationError:
-            raise RedisRefused(f"Redis at {self.place} refused the user or password") from None
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            raise RedisUnavailable(
-                f"Redis at {self.place} does not answer ({type(error).__name__}); "
-                "start it or correct REDIS_URL, then run again: nothing was lost"
-            ) from error
-        except redis.RedisError as error:
-            raise RedisRefused(f"Redis at {self.place} refused: {error}") from error
+        return client.translated(self.place)
 
     @answered
     def version(self) -> int:
@@ -157,7 +125,7 @@ class Store:
             KeyRefused: a key holds something else, or a sum would no longer be exact; nothing was
                 written.
         """
-        increments = self._increments(commit)
+        increments = {self.key(name): added for name, added in commit.added().items()}
         blocks = ledger.pack(commit.blocks)
         keys = [self.key(f"ingest:{name}") for name in ("version", "commit", "files")]
         keys += increments
@@ -209,11 +177,6 @@ class Store:
         return detail
 
     @answered
-    def execute(self, command: Sequence[str]) -> Any:
-        """Run any Redis command and return its reply."""
-        return self.client.execute_command(*command)
-
-    @answered
     def features(self, cidade: str | None = None) -> list[Features]:
         """Return the features of every key, or of one city and its municipalities, by key."""
         found = []
@@ -258,15 +221,6 @@ class Store:
     def key(self, name: str) -> str:
         """Return the key of this name, as Redis has it."""
         return self._prefix + name
-
-    def _increments(self, commit: Commit) -> dict[str, tuple[Decimal, int]]:
-        """Return what is added to each key: each municipality, and the city's name over all states."""
-        added: dict[str, tuple[Decimal, int]] = {}
-        for (cidade, estado), (capital, companies) in sorted(commit.increments.items()):
-            for key in (self.key(cidade), self.key(f"{cidade}/{estado}")):
-                before = added.get(key, (Decimal(0), 0))
-                added[key] = (before[0] + capital, before[1] + companies)
-        return added
 
 
 def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
