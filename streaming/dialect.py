@@ -25,6 +25,12 @@ from streaming.errors import FileRejected
 COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
 HEADER_BYTES = 1024 * 1024
 CHUNK = 256 * 1024
+COLUMNS_READ = 1000
+# Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.
+UNPACKED_BYTES = 64 * 1024 * 1024
+UNPACKED_RATIO = 200
+
+csv.field_size_limit(HEADER_BYTES)  # or a header that is one long name to one of the separators fails
 
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
@@ -141,6 +147,8 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
                 _first_line(target.read(HEADER_BYTES + 1))
                 target.seek(0, io.SEEK_END)
                 header = False
+            if target.tell() > max(UNPACKED_BYTES, UNPACKED_RATIO * source.tell()):
+                raise FileRejected(f"gzip bomb: unpacks to more than {UNPACKED_RATIO} times its size")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileRejected(f"broken gzip: {error}") from None
 
@@ -218,6 +226,8 @@ def _dialect(source: IO[bytes], encoding: str) -> Dialect:
         candidates[separator] = names
     separator = max(candidates, key=lambda s: len(set(COLUMNS) & set(candidates[s])))
     names = candidates[separator]
+    if len(names) > COLUMNS_READ:
+        raise FileRejected(f"{len(names):,} columns, more than {COLUMNS_READ:,}")
     if missing := [name for name in COLUMNS if name not in names]:
         raise FileRejected(f"missing column: {', '.join(missing)}")
     if doubled := [name for name in COLUMNS if names.count(name) > 1]:
