@@ -72,7 +72,7 @@ def opened(path: Path, size: int, mtime: int) -> Iterator[int]:
     except FileNotFoundError:
         raise Changed from None
     except OSError:
-        _check_kind(path.lstat())
+        _check(path.lstat(), size, mtime)
         raise
     try:
         _check(os.fstat(descriptor), size, mtime)
@@ -114,9 +114,10 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
 
 
 def _check(status: os.stat_result, size: int, mtime: int) -> None:
-    _check_kind(status)
+    # First: what became a link meanwhile has changed, and is rejected when it is looked at as one.
     if (status.st_size, status.st_mtime_ns) != (size, mtime):
         raise Changed
+    _check_kind(status)
 
 
 def _check_kind(status: os.stat_result) -> None:
