@@ -75,7 +75,7 @@ class Ingest:
             KeyRefused, RedisRefused, RedisUnavailable: nothing was written.
             PySparkException: reading failed; nothing was written.
         """
-        files = sorted(batch)
+        files = sorted(set(batch))
         sent: dict[str, Record] = {}
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Conflict, FileChanged)),
