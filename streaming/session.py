@@ -49,6 +49,8 @@ def start(settings: Settings) -> SparkSession:
         # Sums per place are at most some thousand rows a file: more shuffling costs more than it gives.
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "false",
+        # A directory `_spark_metadata` in the landing zone is not what says which files there are.
+        "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
     if settings.spark_master.startswith("local"):
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
