@@ -102,7 +102,7 @@ class Service:
     def records(self) -> dict[str, dict[str, Any]]:
         """Return path → record, as any client of Redis sees them."""
         found = self.redis.hgetall(f"{self.settings.feature_prefix}ingest:files")
-        return {path.decode(): json.loads(value) for path, value in found.items()}
+        return {os.fsdecode(path): json.loads(value) for path, value in found.items()}
 
     def conserved(self) -> None:
         """Assert that no row went missing, and that ledger, cities and municipalities agree."""
@@ -252,6 +252,8 @@ class Program:
         self.directory = directory
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "SPARK_MASTER": "local[2]", **environment}
+        self.wrapper: list[str] = []
+        """What the program is started through."""
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
@@ -276,7 +278,7 @@ class Program:
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a command."""
         started = subprocess.Popen(
-            [sys.executable, "-m", "streaming", *arguments],
+            [*self.wrapper, sys.executable, "-m", "streaming", *arguments],
             cwd=self.directory,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
