@@ -104,7 +104,8 @@ class Query:
     def _batch(self, batch: DataFrame, _: int) -> None:
         """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
         try:
-            names = [row.path.rpartition("/")[2] for row in batch.collect()]
+            # Once each: Spark looks into directories below, and what is there may have the same name.
+            names = {row.path.rpartition("/")[2] for row in batch.collect()}
             looked = (files.look(self._settings.landing_zone, name) for name in names)
             found = sorted(f for f in looked if f and files.is_looked_at(f.path))
             recorded = self._store.recorded(found)

@@ -51,6 +51,8 @@ def start(settings: Settings) -> SparkSession:
         "spark.sql.adaptive.enabled": "false",
         # The stream asks for names alone: a task opens thousands of files as easily as one.
         "spark.sql.files.openCostInBytes": "1024",
+        # A directory `_spark_metadata` in the landing zone is not what says which files there are.
+        "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
     if settings.spark_master.startswith("local"):
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
