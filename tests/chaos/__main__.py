@@ -82,9 +82,10 @@ def _tried(case: Case, count: int, seed: int) -> tuple[dict[str, tuple[int, str]
             bar.stop()
             if isinstance(error, Exception):
                 traceback.print_exc()
+            again = f'make chaos ARGS="--only {case.name} --seed {seed}"'
+            took = time.monotonic() - began
             out.print(
-                f"FAILED {case.name} after {time.monotonic() - began:.0f} s: seed {seed}, "
-                f'directory kept: {directory}\nagain: make chaos ARGS="--only {case.name} --seed {seed}"',
+                f"FAILED {case.name} after {took:.0f} s; directory kept: {directory}\nagain: {again}",
                 soft_wrap=True,
             )
             sys.exit(1)

@@ -86,16 +86,16 @@ def threads(world: World, count: int) -> Rows:
     service.settings = world.settings.model_copy(update={"max_files_per_trigger": 1})
     rows: Rows = {}
     for kind, (runs, same) in enumerate(KINDS):
-        began, conflicts = time.monotonic(), 0
+        began, commits = time.monotonic(), 0
         for done in range(count):
             _some(world)
             version = int(world.redis.get("ingest:version") or 0)
             names = ["run" if same else f"run{n}" for n in range(runs)]
-            Threads(*[lambda name=name: service.run(name) for name in names]).join()  # type: ignore[misc]
+            Threads(*[lambda name=name: service.run(name) for name in names]).join()
             world.complete()
-            conflicts += int(world.redis.get("ingest:version")) - version
+            commits += int(world.redis.get("ingest:version")) - version
             world.progress(kind * count + done + 1, len(KINDS) * count)
-        said = f"{conflicts} commits; {world.told()}; {time.monotonic() - began:.0f} s"
+        said = f"{commits} commits; {world.told()}; {time.monotonic() - began:.0f} s"
         rows[f"{_kind(runs, same)}, in one process"] = count, said
     world.audit()
     return rows
