@@ -104,7 +104,8 @@ def threads(world: World, count: int) -> Rows:
 def processes(world: World, count: int) -> Rows:
     """The same with processes."""
     rows: Rows = {}
-    for kind, (runs, same) in enumerate(KINDS):
+    kinds = KINDS if count > 1 else KINDS[:2]
+    for kind, (runs, same) in enumerate(kinds):
         began = time.monotonic()
         for done in range(count):
             _some(world)
@@ -119,7 +120,7 @@ def processes(world: World, count: int) -> Rows:
             ended = [(*s.communicate(timeout=300), s.returncode) for s in started]
             assert [code for *_, code in ended] == [0] * runs, ended
             world.complete()
-            world.progress(kind * count + done + 1, len(KINDS) * count)
+            world.progress(kind * count + done + 1, len(kinds) * count)
         said = f"{world.told()}; {time.monotonic() - began:.0f} s"
         rows[f"{_kind(runs, same)}, as processes"] = count, said
     world.audit()
