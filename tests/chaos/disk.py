@@ -89,10 +89,9 @@ def _small(directory: Path) -> Iterator[Callable[[int], None]]:
     filler = directory / ".filler"
 
     def fill(free: int) -> None:
-        with filler.open("wb") as writer, suppress(OSError):
+        with filler.open("wb", buffering=0) as writer, suppress(OSError):
             while True:
                 writer.write(bytes(PAGE))
-                writer.flush()
         os.truncate(filler, max(0, filler.stat().st_size // PAGE * PAGE - free))
 
     try:
