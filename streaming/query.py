@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -146,13 +147,14 @@ class Query:
     def _spark_errors(self) -> Iterator[None]:
         try:
             yield
-        except PySparkException as error:
+        except (PySparkException, Py4JJavaError) as error:  # the latter: no room, or no right to write
             raise RunFailed(_cause(str(error))) from error
 
 
 def _cause(message: str) -> str:
     """Return the line of a Spark error that says what happened."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line.strip().removeprefix(": ") for line in message.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("An error occurred while calling")]
     ours = [line for line in lines if line.startswith("streaming.errors.")]
     told = ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
     return f"{told} (nothing of this batch was written)"
