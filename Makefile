@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos compose-test lint format lock clean venv dev java python
+.PHONY: help run test chaos compose-test lint format lock audit-dependencies clean venv dev java python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 run: java venv ## install into .venv what is missing, ingest the example, show the features
 	$(BIN)/city-features drop examples/novas_empresas.csv
@@ -23,10 +23,11 @@ chaos: java dev ## kill, cut, fill and lose everything, again and again (some: m
 compose-test: ## start all of docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose
 
-lint: dev ## check the locks, format, style, types and the CI workflow
+lint: dev ## check the locks, format, style, security, types and the CI workflow
 	$(BIN)/pip check
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive streaming dags scripts
 	$(BIN)/mypy
 	$(BIN)/actionlint .github/workflows/*.yml
 
@@ -36,6 +37,11 @@ format: dev ## mend format and style
 
 lock: dev ## write requirements*.txt from pyproject.toml (newest versions: make lock ARGS=--upgrade)
 	scripts/lock.sh $(ARGS)
+
+# Strict: a package that the database does not know would pass for a sound one.
+audit-dependencies: dev ## look the locked packages up among the known vulnerabilities (needs the network)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+	  $(patsubst %,--requirement %,$(wildcard requirements*.txt))
 
 clean: ## remove .venv and caches; landed files, checkpoints and Redis data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

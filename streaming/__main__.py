@@ -2,23 +2,22 @@
 
 import io
 import json
-import signal
 import sys
-import threading
 import time
-from contextlib import nullcontext
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from streaming import files, logs, quarantine, server, settings, views
+from streaming import files, logs, quarantine, server, settings, views, work
 from streaming.errors import CityFeaturesError
 from streaming.settings import Settings
-from streaming.store import Store, connect
+from streaming.store import connect
+
+if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
+    from streaming.ingest import Outcome
 
 app = typer.Typer(
     name="city-features",
@@ -84,60 +83,24 @@ def run(
     """Ingest the new files of the landing zone into Redis."""
     config = _configured()
     started = time.monotonic()
-    stop = threading.Event()
-    _stop_on_signals(stop)
     store = connect(config)
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
     totals = dict.fromkeys(("read", "new", "duplicates", "rejected"), 0)
-    for outcome in _ingest(config, store, stop, follow=follow):
-        if not follow:
-            outcomes[outcome.file] = outcome
-        for key in totals:
-            totals[key] += getattr(outcome, key)
+
+    def report(some: "list[Outcome]") -> None:
+        for outcome in some:
+            if not follow:
+                outcomes[outcome.file] = outcome
+            for key in totals:
+                totals[key] += getattr(outcome, key)
+
+    work.ingest(config, store, report, follow=follow)
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         done = [asdict(o) for o in outcomes.values()]
         emit({"files": done, **totals, "version": store.version(), "seconds": seconds})
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds)
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-
-
-def _ingest(config: Settings, store: Store, stop: threading.Event, *, follow: bool) -> list[Any]:
-    """Run the query; nothing of Spark is loaded where there is nothing to do."""
-    from streaming.claim import claimed, waiting
-
-    found: list[Any] = []
-    console = Console(stderr=True)
-    interactive = console.is_terminal and config.log_format == "console"
-    with claimed(config, "follow" if follow else "run", stop) as checkpoint:
-        if stop.is_set() or (not follow and not waiting(config, store)):
-            return []
-        with console.status("starting Spark") if interactive else nullcontext() as status:
-            from streaming import session
-            from streaming.query import Query
-
-            spark = session.start(config)
-            _stop_on_signals(stop)  # PySpark put its own handler there
-
-            def report(outcomes: list[Any]) -> None:
-                found.extend(outcomes)
-                if status is not None:
-                    rows = sum(o.read for o in found)
-                    status.update(f"{len(found)} files, {rows:,} rows ingested")
-
-            try:
-                if status is not None:
-                    status.update("ingesting")
-                query = Query(spark, store, config, stop, report)
-                (query.follow if follow else query.run_available)(checkpoint)
-            finally:
-                spark.stop()
-    return found
 
 
 @app.command(epilog='Examples: city-features show "São Paulo" · city-features show --top 10')
@@ -203,6 +166,35 @@ def quarantine_(
         views.quarantine(rows, rejected)
 
 
+@app.command(epilog="Example: city-features audit --json")
+def audit(as_json: Json = False) -> None:
+    """Compute all features again from the files, and compare; exit 1 on any difference."""
+    config = _configured()
+    started = time.monotonic()
+    found = work.audit(config, connect(config))
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        emit({"ok": not found.differences, **asdict(found), "seconds": seconds})
+    else:
+        views.audit(found, seconds)
+    raise typer.Exit(1 if found.differences else 0)
+
+
+@app.command(epilog="Example: rm landing_zone/bad.csv && city-features rebuild && city-features audit")
+def rebuild(
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Also where none of the counted files is left.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make all features again from the files there are, and switch to them at once."""
+    config = _configured()
+    started = time.monotonic()
+    rebuilt = work.rebuild(config, connect(config), allow_empty=allow_empty)
+    seconds = round(time.monotonic() - started, 3)
+    emit({**asdict(rebuilt), "seconds": seconds}) if as_json else views.rebuild(rebuilt, seconds)
+
+
 @redis_app.command()
 def url() -> None:
     """Print the URL in use, without a password; starts the server of its own if need be."""
@@ -218,7 +210,7 @@ def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> 
     """Run one Redis command, as redis-cli would, so that nobody needs redis-cli to look."""
     store = connect(_configured(), retries=1)
     with store.translated():
-        views.reply(store.execute(command))
+        views.reply(store.client.execute_command(*command))
 
 
 @redis_app.command()

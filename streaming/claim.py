@@ -3,18 +3,19 @@
 import fcntl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import structlog
 
-from streaming import files
+from streaming import archive, files, shadow
 from streaming.errors import EnvironmentRefused
 from streaming.files import File
 from streaming.settings import Settings
 from streaming.store import Store
 
-POLL = 0.1
+POLL = 0.05
+REBUILD = "rebuild"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.claim")
 
@@ -31,32 +32,74 @@ def claimed(settings: Settings, name: str, stop: threading.Event) -> Iterator[Pa
         EnvironmentRefused: the directory can not be written.
     """
     directory = settings.checkpoints.absolute() / name
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (settings.checkpoints / f".{name}.lock").open("w")
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"checkpoints {directory} can not be written: {error.strerror}; "
-            "make it writable or set CHECKPOINTS"
-        ) from None
-    with lock:
-        said = False
-        while not stop.is_set():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not said:
-                    log.warning(
-                        "another run has this checkpoint: waiting for it", checkpoint=str(directory)
-                    )
-                said = True
-                stop.wait(POLL)
+    said = f"another run has this checkpoint: waiting for it ({directory})"
+    with _locked(settings, name, fcntl.LOCK_EX, stop, said):
+        try:
+            directory.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _refused(directory, error) from None
         yield directory
 
 
+def writing(settings: Settings, stop: threading.Event) -> AbstractContextManager[None]:
+    """Hold off a rebuild while a batch is ingested, after the one that may be under way."""
+    said = "a rebuild is under way: waiting for it"
+    return _locked(settings, REBUILD, fcntl.LOCK_SH, stop, said)
+
+
+def rebuilding(settings: Settings, stop: threading.Event) -> AbstractContextManager[None]:
+    """Hold off every batch, after those in hand, and every other rebuild."""
+    said = "a batch or another rebuild is in hand: waiting for it"
+    return _locked(settings, REBUILD, fcntl.LOCK_EX, stop, said)
+
+
+def clean(settings: Settings, store: Store) -> None:
+    """Remove what an interrupted rebuild left in Redis, unless one is under way."""
+    with (settings.checkpoints / f".{REBUILD}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        shadow.clean(store)
+
+
+@contextmanager
+def _locked(
+    settings: Settings, name: str, mode: int, stop: threading.Event, said: str
+) -> Iterator[None]:
+    """Hold a lock among the processes with these checkpoints, or nothing when `stop` is set."""
+    path = settings.checkpoints.absolute() / f".{name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise _refused(path.parent, error) from None
+    with lock:
+        waited = False
+        while not stop.is_set():
+            try:
+                fcntl.flock(lock, mode | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waited:
+                    log.warning(said)
+                waited = True
+                stop.wait(POLL)
+        yield
+
+
+def _refused(directory: Path, error: OSError) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"checkpoints {directory} can not be written: {error.strerror}; "
+        "make it writable or set CHECKPOINTS"
+    )
+
+
 def waiting(settings: Settings, store: Store) -> list[File]:
-    """Return the files of the landing zone that have no record as they are now, in ingest order."""
-    landed = files.listing(settings.landing_zone)
-    records = store.records([file.path for file in landed])
-    return [f for f in landed if not (f.path in records and records[f.path].is_of(f))]
+    """Return the landed and archived files without a record as they are now, in ingest order."""
+    zone = settings.landing_zone
+    found = sorted(files.listing(zone) + archive.listing(zone))
+    recorded = store.recorded(found)
+    left = [file for file in found if file.path not in recorded]
+    moving = archive.on_the_way(left, zone, store)
+    return [file for file in left if file.path not in moving]

@@ -31,6 +31,8 @@ PLACES = pa.schema(
     ]
 )
 
+ROWS_AT_ONCE = 100_000
+
 # No value is NULL: a row that is short must not pass for one with empty values, so NULL is
 # written as what no file can hold.
 NULL = uuid4().hex
@@ -106,6 +108,12 @@ class Reading:
         self._connection.execute("INSERT INTO leave_out FROM left_out")
         self._connection.unregister("left_out")
         return self._table("summary_once").cast(PLACES)
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that fit: line, empresa (12 characters), cidade, estado, capital_social."""
+        self._forget()
+        relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
+        yield from relation.fetch_record_batch(ROWS_AT_ONCE)
 
     def rejected(self) -> Iterator[tuple[str, str]]:
         """

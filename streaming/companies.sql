@@ -184,3 +184,12 @@ CREATE OR REPLACE MACRO rows_rejected(brazilian, now, strict) AS TABLE
            text
     FROM rows_read(brazilian, now, strict)
     WHERE NOT fits OR place_reason(cidade, estado) IS NOT NULL;
+
+-- The rows that do, one by one; empresa is what makes two rows the same company.
+CREATE OR REPLACE MACRO rows_fitting(brazilian, now, strict) AS TABLE
+    WITH numbered AS (
+        SELECT row_number() OVER () AS line, * FROM rows_read(brazilian, now, strict))
+    SELECT line, bare(blank(cnpj))[1:12] AS empresa, city(cidade) AS cidade, blank(estado) AS estado,
+           capital AS capital_social
+    FROM numbered
+    WHERE fits AND place_reason(cidade, estado) IS NULL;

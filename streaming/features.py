@@ -19,6 +19,11 @@ SUMMARIES = """
 """
 
 
+ROWS = """
+    file int, line bigint, empresa string, cidade string, estado string, capital_social decimal(14,2)
+"""
+
+
 def summarise(
     spark: SparkSession, sources: Sequence[Source], rules: Rules, quarantine_dir: Path
 ) -> DataFrame:
@@ -31,11 +36,35 @@ def summarise(
         row with `cidade`, `estado`, `capital_social_total` (reais) and `quantidade_empresas`.
         Every row has `file`, the number of its source; the columns of the other kinds are null.
     """
-    parallelism = spark.sparkContext.defaultParallelism
-    tasks = _spread(sources, parallelism)
-    threads = max(1, parallelism // len(tasks))
-    read = _reader(tasks, rules, str(quarantine_dir), threads)
-    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(read, SUMMARIES)
+    directory = str(quarantine_dir)
+
+    def read(some: list[Source], threads: int) -> Iterator[Any]:
+        from streaming import summaries  # DuckDB is loaded on the executors alone
+
+        return summaries.read(some, rules, directory, threads)
+
+    return _read(spark, sources, read, SUMMARIES)
+
+
+def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules]) -> DataFrame:
+    """
+    Read the rows that fit, one by one; rules[n] are those of the source of number n.
+
+    Returns:
+        One row per line that fits: `file` (the number of its source), `line` (its place among the lines
+        of the file), `empresa` (root and branch of the CNPJ, 12 characters), `cidade`, `estado`,
+        `capital_social` (reais).
+
+    Raises, when it is evaluated:
+        FileChanged, FileRejected: a file is not, or no longer, what was counted.
+    """
+
+    def read(some: list[Source], threads: int) -> Iterator[Any]:
+        from streaming import summaries
+
+        return summaries.rows(some, rules, threads)
+
+    return _read(spark, sources, read, ROWS)
 
 
 def aggregate(summaries: DataFrame) -> DataFrame:
@@ -67,14 +96,20 @@ def _spread(sources: Sequence[Source], most: int) -> list[list[Source]]:
     return tasks
 
 
-def _reader(
-    tasks: list[list[Source]], rules: Rules, quarantine_dir: str, threads: int
-) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    def read(ids: Iterator[Any]) -> Iterator[Any]:
-        from streaming import summaries  # DuckDB is loaded on the executors alone
+def _read(
+    spark: SparkSession,
+    sources: Sequence[Source],
+    read: Callable[[list[Source], int], Iterator[Any]],
+    schema: str,
+) -> DataFrame:
+    """Let the executors read the sources, with all their cores, into rows of this schema."""
+    parallelism = spark.sparkContext.defaultParallelism
+    tasks = _spread(sources, parallelism)
+    threads = max(1, parallelism // len(tasks))
 
+    def share(ids: Iterator[Any]) -> Iterator[Any]:
         for batch in ids:
             for task in batch.column(0).to_pylist():
-                yield from summaries.read(tasks[task], rules, quarantine_dir, threads)
+                yield from read(tasks[task], threads)
 
-    return read
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(share, schema)

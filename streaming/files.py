@@ -6,8 +6,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
@@ -15,8 +15,7 @@ from streaming.errors import EnvironmentRefused
 SUFFIXES = (".csv", ".csv.gz")
 
 
-@dataclass(frozen=True, order=True)
-class File:
+class File(NamedTuple):
     """
     A file as it was looked at; its identity is all of it.
 
@@ -43,15 +42,17 @@ def look(landing_zone: Path, path: str) -> File | None:
     return File(status.st_mtime_ns, path, status.st_size)
 
 
-def listing(landing_zone: Path) -> list[File]:
+def listing(landing_zone: Path, inside: str = "") -> list[File]:
     """
-    Return the files of the landing zone in ingest order.
+    Return the files of the landing zone, or of a directory inside it, in ingest order.
 
     Raises:
-        EnvironmentRefused: the landing zone can not be listed.
+        EnvironmentRefused: it can not be listed.
     """
+    directory = landing_zone / inside
+    prefix = f"{inside}/" if inside else ""
     try:
-        with os.scandir(landing_zone) as entries:
+        with os.scandir(directory) as entries:
             found = []
             for entry in entries:
                 if is_looked_at(entry.name):
@@ -59,11 +60,11 @@ def listing(landing_zone: Path) -> list[File]:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    found.append(File(status.st_mtime_ns, entry.name, status.st_size))
+                    found.append(File(status.st_mtime_ns, prefix + entry.name, status.st_size))
             return sorted(found)
     except OSError as error:
         raise EnvironmentRefused(
-            f"landing zone {landing_zone} can not be listed: {error.strerror}; "
+            f"landing zone {directory} can not be listed: {error.strerror}; "
             "create it or set LANDING_ZONE"
         ) from None
 
@@ -135,7 +136,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             os.utime(writer.fileno(), ns=(written, written))
             os.fsync(writer.fileno())
         digest = _digest(hidden)
-        stem, suffix = _split(name)
+        stem, suffix = split(name)
         again = iter([digest[:8]])  # the same for the same content: dropped again it is found again
         while True:
             target = landing_zone / name
@@ -167,7 +168,8 @@ def _place(hidden: Path, target: Path) -> None:
         hidden.rename(target)
 
 
-def _split(name: str) -> tuple[str, str]:
+def split(name: str) -> tuple[str, str]:
+    """Return a name that is looked at without its suffix, and the suffix."""
     suffix = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(s))
     return name.removesuffix(suffix), suffix
 

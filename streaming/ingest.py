@@ -19,9 +19,10 @@ from pyspark.sql import functions as F
 from streaming import features, ledger
 from streaming.errors import Conflict, FileChanged
 from streaming.files import File, look
+from streaming.records import Commit, Record
 from streaming.settings import Settings
 from streaming.sources import Report, Rules, Source
-from streaming.store import Commit, Record, Store
+from streaming.store import Store
 
 ATTEMPTS = 20
 
@@ -65,7 +66,7 @@ class Ingest:
 
     def __call__(self, batch: Iterable[File]) -> list[Outcome]:
         """
-        Ingest those of these files that have no record yet.
+        Ingest those of these files that have no record yet, in this order.
 
         Returns:
             What became of each file this call recorded, or could not read now, in ingest order.
@@ -75,7 +76,7 @@ class Ingest:
             KeyRefused, RedisRefused, RedisUnavailable: nothing was written.
             PySparkException: reading failed; nothing was written.
         """
-        files = sorted(batch)
+        files = list(batch)
         sent: dict[str, Record] = {}
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Conflict, FileChanged)),
@@ -113,11 +114,24 @@ class Ingest:
         finally:
             summaries.unpersist()
         new_records = {}
-        for file in open_:
+        for order, file in enumerate(open_):
             report = reports[file.path]
             if report.outcome in ("read", "rejected"):
-                new = by_path[file.path].new if report.outcome == "read" else 0
-                new_records[file.path] = _record(file, report, new, version + 1, at)
+                before = records.get(file.path)
+                new_records[file.path] = Record(
+                    size=file.size,
+                    mtime=file.mtime,
+                    read=report.read,
+                    new=(new := by_path[file.path].new if report.outcome == "read" else 0),
+                    duplicates=report.read - report.rejected - new,
+                    rejected=report.rejected,
+                    state="rejected" if report.outcome == "rejected" else "ingested",
+                    version=version + 1,
+                    at=at.isoformat(),
+                    reason=report.reason,
+                    order=order,
+                    earlier=before.new + before.earlier if before else 0,
+                )
             elif report.outcome == "unreadable":
                 outcomes.append(Outcome(file.path, 0, 0, 0, 0, "unreadable", report.reason))
                 log.error("file can not be read now", file=file.path, reason=report.reason)
@@ -194,21 +208,6 @@ def _collect(
 
 def _places(total: DataFrame) -> dict[tuple[str, str], tuple[Decimal, int]]:
     return {(r[0], r[1]): (r[2], r[3]) for r in total.collect()}
-
-
-def _record(file: File, report: Report, new: int, version: int, at: datetime) -> Record:
-    return Record(
-        size=file.size,
-        mtime=file.mtime,
-        read=report.read,
-        new=new,
-        duplicates=report.read - report.rejected - new,
-        rejected=report.rejected,
-        state="rejected" if report.outcome == "rejected" else "ingested",
-        version=version,
-        at=at.isoformat(),
-        reason=report.reason,
-    )
 
 
 def _outcome(path: str, r: Record) -> Outcome:

@@ -28,7 +28,7 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
     hidden = target.with_name(f".{uuid4().hex}")
     count = 0
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with hidden.open("x", encoding="utf-8", errors="backslashreplace") as writer:
             for reason, raw in rows:
                 row = {"file": file, "reason": reason, "raw": raw}
@@ -51,16 +51,37 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
 
 def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
     """Yield the rejected rows, of one file or of all, in order of file names."""
-    paths = [_path(directory, file)] if file else sorted(directory.glob("[!.]*.jsonl"))
+    paths = [_path(directory, file)] if file else _all(directory)
     for path in paths:
         if path.exists():
             with path.open(encoding="utf-8") as reader:
                 yield from map(json.loads, reader)
 
 
+def rename(directory: Path, file: str, new: str) -> None:
+    """Let the rejected rows of a file be those of its new name."""
+    before = _path(directory, file)
+    if before.exists():
+        write(directory, new, ((row["reason"], row["raw"]) for row in rows(directory, file)))
+        before.unlink(missing_ok=True)
+
+
+def keep(directory: Path, files: Iterable[str]) -> None:
+    """Remove the rejected rows of all files but these."""
+    kept = {_path(directory, file) for file in files}
+    for path in _all(directory):
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _all(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*.jsonl") if not path.name.startswith("."))
+
+
 def _path(directory: Path, file: str) -> Path:
-    encoded = file.encode("utf-8", "surrogateescape")
+    parent, _, name = file.rpartition("/")
+    encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) > NAME_BYTES:
         short = encoded[: NAME_BYTES - 20].decode("utf-8", "ignore")
-        file = f"{short}-{sha256(encoded).hexdigest()[:12]}"
-    return directory / f"{file}.jsonl"
+        name = f"{short}-{sha256(encoded).hexdigest()[:12]}"
+    return directory / parent / f"{name}.jsonl"

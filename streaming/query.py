@@ -17,8 +17,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import files
-from streaming.claim import waiting
+from streaming import archive, files, session
+from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
@@ -52,6 +52,8 @@ class Query:
 
     def run_available(self, checkpoint: Path) -> None:
         """Ingest all there is, wait for files still being written, and return."""
+        if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
+            self._reconcile()  # what Redis lost, in its order, before what the stream would find first
         query = self._start(checkpoint, follow=False)
         while query.isActive and not self._stop.wait(POLL):
             pass
@@ -105,7 +107,7 @@ class Query:
         try:
             names = [row.path.rpartition("/")[2] for row in batch.collect()]
             looked = (files.look(self._settings.landing_zone, name) for name in names)
-            self._ingest_settled([f for f in looked if f and files.is_looked_at(f.path)])
+            self._ingest_settled(sorted(f for f in looked if f and files.is_looked_at(f.path)))
         except BaseException as error:
             self._error = error
             raise
@@ -123,10 +125,11 @@ class Query:
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
         for some in files.batches(still, *bounds):
-            with self._ingest.turn, self._spark_errors():
+            with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
                 if self._stop.is_set():
                     break
                 outcomes = self._ingest(some)
+                archive.sweep(settings, self._store)
             self._report(outcomes)
         return sorted(left)
 
@@ -139,7 +142,7 @@ class Query:
             raise self._error
         if failed is not None:
             raise RunFailed(
-                f"{_cause(str(failed))}; if it stays, delete {self._settings.checkpoints}, "
+                f"{_cause(failed)}; if it stays, delete {self._settings.checkpoints}, "
                 "from which nothing is lost"
             ) from self._error
 
@@ -148,13 +151,8 @@ class Query:
         try:
             yield
         except (PySparkException, Py4JJavaError) as error:  # the latter: no room, or no right to write
-            raise RunFailed(_cause(str(error))) from error
+            raise RunFailed(_cause(error)) from error
 
 
-def _cause(message: str) -> str:
-    """Return the line of a Spark error that says what happened."""
-    lines = [line.strip().removeprefix(": ") for line in message.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("An error occurred while calling")]
-    ours = [line for line in lines if line.startswith("streaming.errors.")]
-    told = ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
-    return f"{told} (nothing of this batch was written)"
+def _cause(error: Exception) -> str:
+    return f"{session.cause(error)} (nothing of this batch was written)"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from streaming.store import Features, Record
+from streaming.records import Features, Record
 
 CENT = Decimal("0.01")
 
@@ -32,9 +32,9 @@ def differences(
 
     Of what changed since the instant, a mean is its sum over its number of companies, and a city the
     sum of its municipalities. All companies that any file brought are in the cities, and in the
-    municipalities (more may be: a file that was overwritten has lost the record of its first reading).
+    municipalities (more may be: another commit after the records were read).
     """
-    new = sum(record.new for record in records.values())
+    new = sum(record.new + record.earlier for record in records.values())
     totals = {"cities": 0, "municipalities": 0}
     municipalities = defaultdict(list)
     changed = []

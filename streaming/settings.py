@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     quarantine: Annotated[
         Path | None, Field(description="rejected rows; unset: _quarantine in the landing zone")
     ] = None
+    archive: Annotated[
+        bool, Field(description="move counted files to _archive/YYYY-MM in the landing zone")
+    ] = False
     feature_prefix: Annotated[str, Field(description="put before every Redis key")] = ""
     cnpj_check_digits: Annotated[
         Literal["count", "strict"],

@@ -1,96 +1,29 @@
 """Redis: the features, the ledger and the records of files, changed together or not at all."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from functools import wraps
 from importlib.resources import files
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
-from streaming import ledger, server
-from streaming.errors import (
-    Conflict,
-    EnvironmentRefused,
-    KeyRefused,
-    RedisRefused,
-    RedisUnavailable,
-)
+from streaming import client, ledger, server
+from streaming.errors import Conflict, KeyRefused, RedisRefused
 from streaming.files import File
+from streaming.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.settings import Settings
 
 RETRIES = 8  # about 10 seconds of a Redis that restarts or fails over
 BLOCKS_AT_ONCE = 500
-FIELDS = {b"capital_social_total", b"quantidade_empresas", b"capital_social_medio", b"atualizado_em"}
+KEYS_AT_ONCE = 1000
+RECORDS_AT_ONCE = 10_000
 
+T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Record:
-    """
-    What became of one file; `read` = `new` + `duplicates` + `rejected`, always.
-
-    `size` in bytes and `mtime` in nanoseconds identify what was read under this path. `state` is
-    `ingested` or `rejected` (the file as a whole, with its `reason`). `at` is the commit's instant.
-    """
-
-    size: int
-    mtime: int
-    read: int
-    new: int
-    duplicates: int
-    rejected: int
-    state: str
-    version: int
-    at: str
-    reason: str | None = None
-
-    def is_of(self, file: File) -> bool:
-        """Return whether this is the record of the file as it is now."""
-        return (self.size, self.mtime) == (file.size, file.mtime)
-
-
-@dataclass(frozen=True)
-class Features:
-    """The features of one city (`estado` None) or of one municipality; sums in reais."""
-
-    key: str
-    cidade: str
-    estado: str | None
-    capital_social_total: Decimal
-    quantidade_empresas: int
-    capital_social_medio: Decimal
-    atualizado_em: str
-
-
-@dataclass(frozen=True)
-class Commit:
-    """
-    One batch, ready to be merged.
-
-    Attributes:
-        expected: the version it was computed against.
-        at: the instant of the commit, ISO 8601 with microseconds, UTC.
-        increments: (cidade, estado) to what is added: reais, companies.
-        blocks: the ledger's blocks that grew, whole.
-        records: what becomes of each file, by path.
-        after: the id of the commit it was computed against, if it matters which.
-    """
-
-    expected: int
-    at: str
-    increments: dict[tuple[str, str], tuple[Decimal, int]]
-    blocks: ledger.Companies
-    records: dict[str, Record]
-    after: str = ""
 
 
 def answered(
@@ -117,36 +50,12 @@ class Store:
     def __init__(self, url: str, settings: Settings, *, retries: int = RETRIES) -> None:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
-        try:
-            # Typed loosely: the client's stubs do not know that replies are bytes here.
-            self.client: Any = redis.Redis.from_url(
-                url,
-                retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
-                socket_connect_timeout=5,
-                socket_timeout=30,
-                encoding_errors="surrogateescape",  # names of files may be no UTF-8
-            )
-        except ValueError:
-            raise EnvironmentRefused(
-                "REDIS_URL is not a URL of the form redis://[user:password@]host:port/db"
-            ) from None
-        merge = files("streaming").joinpath("merge.lua").read_text("utf-8")
-        self._merge = self.client.register_script(merge)
+        self.client = client.connect(url, retries)
+        self._scripts: dict[str, Any] = {}
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> AbstractContextManager[None]:
         """Raise our errors instead of the client's."""
-        try:
-            yield
-        except redis.AuthenticationError:
-            raise RedisRefused(f"Redis at {self.place} refused the user or password") from None
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            raise RedisUnavailable(
-                f"Redis at {self.place} does not answer ({type(error).__name__}); "
-                "start it or correct REDIS_URL, then run again: nothing was lost"
-            ) from error
-        except redis.RedisError as error:
-            raise RedisRefused(f"Redis at {self.place} refused: {error}") from error
+        return client.translated(self.place)
 
     @answered
     def version(self) -> int:
@@ -156,9 +65,9 @@ class Store:
     @answered
     def position(self) -> tuple[int, str]:
         """Return how many batches were committed, and the id of the last one."""
-        key = self._key("ingest:version")
+        key = self.key("ingest:version")
         with _ours(key):
-            number, last = self.client.mget(key, self._key("ingest:commit"))
+            number, last = self.client.mget(key, self.key("ingest:commit"))
             # MGET gives nothing for another kind of value; the merge would refuse it later.
             if number is None:
                 self.client.get(key)
@@ -167,32 +76,39 @@ class Store:
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
         """Return the records of these files, of those that have one; of all files for None."""
-        key = self._key("ingest:files")
+        key = self.key("ingest:files")
         with _ours(key):
             return self._records(key, paths)
 
     def _records(self, key: str, paths: Sequence[str] | None) -> dict[str, Record]:
         if paths is None:
-            found = {
-                p.decode(errors="surrogateescape"): value
-                for p, value in self.client.hgetall(key).items()
-            }
+            found = {_text(path): value for path, value in self.client.hgetall(key).items()}
         elif paths:
             found = dict(zip(paths, self.client.hmget(key, list(paths)), strict=True))
         else:
             found = {}
-        return {p: Record(**json.loads(value)) for p, value in found.items() if value}
+        return {p: load(value) for p, value in found.items() if value}
+
+    @answered
+    def recorded(self, landed: Sequence[File]) -> set[str]:
+        """Return the paths of those files that have a record as they are now."""
+        key = self.key("ingest:files")
+        found = set()
+        for some in batched(landed, RECORDS_AT_ONCE):
+            with _ours(key):
+                values = self.client.hmget(key, [file.path for file in some])
+            pairs = zip(some, values, strict=True)
+            found |= {file.path for file, value in pairs if (value or b"").startswith(start_of(file))}
+        return found
 
     @answered
     def companies(self, blocks: Iterable[str]) -> ledger.Companies:
         """Return the companies counted so far in these blocks of the ledger."""
-        names = list(blocks)
         seen: ledger.Companies = {}
-        for start in range(0, len(names), BLOCKS_AT_ONCE):
-            some = names[start : start + BLOCKS_AT_ONCE]
-            values = self.client.mget([self._key(f"ledger:{name}") for name in some])
+        for some in batched(list(blocks), BLOCKS_AT_ONCE):
+            values = self.client.mget([self.key(f"ledger:{name}") for name in some])
             for name, value in zip(some, values, strict=True):
-                with _ours(self._key(f"ledger:{name}")):
+                with _ours(self.key(f"ledger:{name}")):
                     seen |= ledger.unpack({name: value})
         return seen
 
@@ -209,11 +125,11 @@ class Store:
             KeyRefused: a key holds something else, or a sum would no longer be exact; nothing was
                 written.
         """
-        increments = self._increments(commit)
+        increments = {self.key(name): added for name, added in commit.added().items()}
         blocks = ledger.pack(commit.blocks)
-        keys = [self._key(f"ingest:{name}") for name in ("version", "commit", "files")]
+        keys = [self.key(f"ingest:{name}") for name in ("version", "commit", "files")]
         keys += increments
-        keys += [self._key(f"ledger:{name}") for name in blocks]
+        keys += [self.key(f"ledger:{name}") for name in blocks]
         arguments: list[str | bytes | int] = [commit.expected, commit.after, uuid4().hex, commit.at]
         arguments += [len(increments), len(blocks), len(commit.records)]
         for capital, companies in increments.values():
@@ -221,11 +137,34 @@ class Store:
         arguments += blocks.values()
         for path, record in commit.records.items():
             arguments += [path, dump(record)]
-        kind, key, detail = (
-            part.decode(errors="replace") for part in self._merge(keys=keys, args=arguments)
-        )
+        return int(self.script("merge", keys, arguments))
+
+    @answered
+    def refile(self, moves: Mapping[str, str]) -> None:
+        """Move the records of files to other paths, all of them at once."""
+        if moves:
+            pairs = [path for move in moves.items() for path in move]
+            self.script("refile", [self.key("ingest:files")], pairs)
+
+    @answered
+    def script(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> str:
+        """
+        Run one of the service's scripts, which write all they have to or nothing.
+
+        Returns:
+            What it came to.
+
+        Raises:
+            Conflict: another writer was there first.
+            KeyRefused: a key holds something else.
+        """
+        if name not in self._scripts:
+            text = files("streaming").joinpath(f"{name}.lua").read_text("utf-8")
+            self._scripts[name] = self.client.register_script(text)
+        reply = self._scripts[name](keys=keys, args=arguments)
+        kind, key, detail = (str(part, "utf-8", "replace") for part in reply)
         if kind == "conflict":
-            raise Conflict(f"version is {detail}, expected {commit.expected}")
+            raise Conflict(f"{key!r} is {detail}, no longer what was expected")
         if kind == "denied":
             raise RedisRefused(
                 f"Redis at {self.place} does not let this user run {detail} on key {key!r}; "
@@ -235,49 +174,53 @@ class Store:
             raise KeyRefused(
                 f"key {key!r} {detail}; nothing was written. Move or delete it, then run again"
             )
-        return int(detail)
-
-    @answered
-    def execute(self, command: Sequence[str]) -> Any:
-        """Run any Redis command and return its reply."""
-        return self.client.execute_command(*command)
+        return detail
 
     @answered
     def features(self, cidade: str | None = None) -> list[Features]:
         """Return the features of every key, or of one city and its municipalities, by key."""
-        if cidade is None:
-            pattern = _literal(self._prefix) + "*"
-            keys = self._hashes(pattern)
-        else:
-            pattern = _literal(self._key(cidade)) + "/??"
-            keys = self._hashes(pattern)
-            keys.add(self._key(cidade))
-        names = sorted(k for k in keys if ":" not in k.removeprefix(self._prefix))
         found = []
-        for start in range(0, len(names), 1000):
-            pipeline = self.client.pipeline(transaction=False)
-            for key in names[start : start + 1000]:
-                pipeline.hgetall(key)
-            for key, values in zip(names[start : start + 1000], pipeline.execute(), strict=True):
-                if values.keys() >= FIELDS:
-                    found.append(_features(key.removeprefix(self._prefix), values))
+        for key, values in self._hashes(cidade).items():
+            if values.keys() >= set(FIELDS):
+                with _ours(self.key(key)):
+                    found.append(Features.of(key, values))
         return found
 
-    def _hashes(self, pattern: str) -> set[str]:
-        found = self.client.scan_iter(pattern, 5000, _type="hash")
-        return {key.decode(errors="surrogateescape") for key in found}
+    @answered
+    def hashes(self) -> dict[str, dict[str, str]]:
+        """Return every hash under a city's name that has a field of ours, as it is, by key."""
+        return {key: values for key, values in self._hashes().items() if values.keys() & set(FIELDS)}
 
-    def _key(self, name: str) -> str:
+    def _hashes(self, cidade: str | None = None) -> dict[str, dict[str, str]]:
+        if cidade is None:
+            names = self.keys("*", kind="hash")
+        else:
+            names = self.keys(_literal(cidade) + "/??", kind="hash") | {cidade}
+        names = {name for name in names if ":" not in name}
+        found = {}
+        for some in batched(sorted(names), KEYS_AT_ONCE):
+            pipeline = self.client.pipeline(transaction=False)
+            for name in some:
+                pipeline.hgetall(self.key(name))
+            for name, values in zip(some, pipeline.execute(), strict=True):
+                found[name] = {_text(field): _text(value) for field, value in values.items()}
+        return found
+
+    @answered
+    def keys(self, pattern: str, *, kind: str | None = None) -> set[str]:
+        """Return the keys, less the prefix, that fit a pattern as SCAN has it."""
+        found = self.client.scan_iter(_literal(self._prefix) + pattern, 5000, _type=kind)
+        return {_text(key).removeprefix(self._prefix) for key in found}
+
+    def within(self, name: str) -> "Store":
+        """Return the store of a namespace inside this one, on the same connections."""
+        inner = copy(self)
+        inner._prefix = self.key(name)
+        return inner
+
+    def key(self, name: str) -> str:
+        """Return the key of this name, as Redis has it."""
         return self._prefix + name
-
-    def _increments(self, commit: Commit) -> dict[str, tuple[Decimal, int]]:
-        """Return what is added to each key: each municipality, and the city's name over all states."""
-        added: dict[str, tuple[Decimal, int]] = {}
-        for (cidade, estado), (capital, companies) in sorted(commit.increments.items()):
-            for key in (self._key(cidade), self._key(f"{cidade}/{estado}")):
-                before = added.get(key, (Decimal(0), 0))
-                added[key] = (before[0] + capital, before[1] + companies)
-        return added
 
 
 def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
@@ -296,27 +239,17 @@ def _ours(key: str) -> Iterator[None]:
         if not str(error).startswith("WRONGTYPE"):
             raise
         raise KeyRefused(f"key {key!r} holds another kind of value; move or delete it") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, ArithmeticError):
         raise KeyRefused(f"key {key!r} holds a value that is not ours; move or delete it") from None
 
 
-def dump(record: Record) -> str:
-    """Return a record as it is stored."""
-    return json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"))
+def batched(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Cut a sequence into pieces of at most so many."""
+    return (items[start : start + most] for start in range(0, len(items), most))
 
 
-def _features(name: str, values: dict[bytes, bytes]) -> Features:
-    cidade, _, estado = name.partition("/")
-    text: dict[str, Any] = {k.decode(): v.decode() for k, v in values.items()}
-    return Features(
-        key=name,
-        cidade=cidade,
-        estado=estado or None,
-        capital_social_total=Decimal(text["capital_social_total"]),
-        quantidade_empresas=int(text["quantidade_empresas"]),
-        capital_social_medio=Decimal(text["capital_social_medio"]),
-        atualizado_em=text["atualizado_em"],
-    )
+def _text(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")
 
 
 def _literal(text: str) -> str:

@@ -1,7 +1,7 @@
 """The rows that one file becomes on an executor; `features.summarise` describes them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from streaming import companies, dialect, ledger, quarantine
 from streaming.companies import PLACES
-from streaming.errors import FileRejected
+from streaming.errors import FileChanged, FileRejected
 from streaming.sources import Report, Rules, Source
 
 _ARROW = pa.schema(
@@ -31,6 +31,27 @@ def read(sources: list[Source], rules: Rules, quarantine_dir: str, threads: int)
     connection = companies.connect(threads)
     for source in sources:
         yield from summary_of(connection, source, rules, Path(quarantine_dir))
+
+
+def rows(sources: list[Source], rules: Sequence[Rules], threads: int) -> Batches:
+    """Yield the rows that fit, of one file after another, as `features.rows` describes them."""
+    connection = companies.connect(threads)
+    for source in sources:
+        try:
+            with (
+                dialect.opened(Path(source.location), source.size, source.mtime) as descriptor,
+                companies.reading(
+                    connection, descriptor, rules[source.number], gzipped=source.path.endswith(".gz")
+                ) as reading,
+            ):
+                for batch in reading.rows():
+                    file = pa.array([source.number] * len(batch), pa.int32())
+                    names = ["file", *batch.schema.names]
+                    yield pa.RecordBatch.from_arrays([file, *batch.columns], names=names)
+        except dialect.Changed:
+            raise FileChanged([source.path]) from None
+        except (FileRejected, OSError) as error:
+            raise FileRejected(f"{source.path}: {error}") from None
 
 
 def summary_of(

@@ -8,9 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from streaming import files
+from streaming.claim import waiting
+from streaming.records import Features
 from streaming.settings import Settings
-from streaming.store import Features, Store
+from streaming.store import Store
+
+SHOWN = 50
 
 
 def _print(table: Table) -> None:
@@ -59,9 +62,8 @@ def features(found: Sequence[Features]) -> None:
 
 def status_of(settings: Settings, store: Store) -> dict[str, Any]:
     """Return the state of the landing zone against the records in Redis."""
-    landed = files.listing(settings.landing_zone)
     records = store.records()
-    behind = [f for f in landed if not (f.path in records and records[f.path].is_of(f))]
+    behind = waiting(settings, store)
     last = max((r.at for r in records.values()), default=None)
     now = datetime.now(UTC)
     oldest = min((f.mtime for f in behind), default=None)
@@ -97,6 +99,34 @@ def status(document: Mapping[str, Any]) -> None:
             value = f"{len(value)}  {shown}"
         table.add_row(key, str(value))
     _print(table)
+
+
+def audit(found: Any, seconds: float) -> None:
+    """Show what an audit found: the first differences, and how many there are."""
+    for note in found.notes[:SHOWN]:
+        print(note)  # noqa: T201
+    if found.differences:
+        table = _table(
+            "key", "field", "in Redis", "from the files", numbers=("in Redis", "from the files")
+        )
+        for d in found.differences[:SHOWN]:
+            table.add_row(d.key, d.field or "", d.redis or "", d.files or "")
+        _print(table)
+    said = f"{len(found.differences):,} differences" if found.differences else "no difference"
+    print(  # noqa: T201
+        f"{said}: {found.cities:,} cities, {found.companies:,} companies in {found.files:,} files"
+        f" ({seconds} s)"
+    )
+
+
+def rebuild(rebuilt: Any, seconds: float) -> None:
+    """Show what a rebuild came to."""
+    for path in rebuilt.gone:
+        print(f"no longer counted: {path}")  # noqa: T201
+    print(  # noqa: T201
+        f"{rebuilt.cities:,} cities from {rebuilt.files:,} files,"
+        f" version {rebuilt.version} ({seconds} s)"
+    )
 
 
 def checks(found: Iterable[Any]) -> None:

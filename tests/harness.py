@@ -144,15 +144,18 @@ class Program:
         self.directory = directory
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "SPARK_MASTER": "local[2]", **environment}
-        self.through: list[str] = []
-        """A command that the program is started through, as `setpriv … --`."""
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str
+        self,
+        *arguments: str,
+        code: int = 0,
+        timeout: float = 90,
+        powerless: bool = False,
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and assert its exit code."""
-        started = self.start(*arguments, **environment)
+        started = self.start(*arguments, powerless=powerless, **environment)
         try:
             out, err = started.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -165,12 +168,17 @@ class Program:
 
     def json(self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str) -> Any:
         """Run a command with --json and return the one document on stdout."""
-        return json.loads(self(*arguments, "--json", code=code, timeout=timeout, **environment).stdout)
+        done = self(*arguments, "--json", code=code, timeout=timeout, powerless=False, **environment)
+        return json.loads(done.stdout)
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start a command."""
+    def start(
+        self, *arguments: str, powerless: bool = False, **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command; root reads and writes what it may not, unless it is powerless."""
+        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
+        drop = drop if powerless and os.getuid() == 0 else []
         started = subprocess.Popen(
-            [*self.through, sys.executable, "-m", "streaming", *arguments],
+            [*drop, sys.executable, "-m", "streaming", *arguments],
             cwd=self.directory,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,

@@ -11,8 +11,6 @@ from tests.chaos.redis_faults import refused
 from tests.chaos.world import Case, Rows, World
 from tests.harness import dumped
 
-# Root reads and writes what it may not, unless it is without its powers.
-POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.getuid() == 0 else []
 AS_ROOT = [] if os.getuid() == 0 else ["sudo", "-n"]
 PAGE = 4096
 SIZE = 256 * PAGE
@@ -114,7 +112,6 @@ QUICK = "landing zone unreadable", "checkpoints read-only", "checkpoints full"
 
 def disk(world: World, count: int) -> Rows:
     """Try each fault so often; after mending the next run completes."""
-    world.program.through = POWERLESS
     rows: Rows = {}
     faults = FAULTS if count > 1 else {name: fault for name, fault in FAULTS.items() if name in QUICK}
     for number, (name, fault) in enumerate(faults.items()):

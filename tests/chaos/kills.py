@@ -36,7 +36,7 @@ class Killer:
         with path.open("w") as writer:
             writer.write(content[: len(content) // 2])
             writer.flush()
-            started = self._start(SETTLE_SECONDS="60")
+            started = self._start(settle="60")
             others = world.contents.keys()
             self._wait(started, lambda: others <= world.zone.records().keys())
             time.sleep(world.random.uniform(0, 0.3))
@@ -92,10 +92,12 @@ class Killer:
         choose(self.world.random.randint(1, 2), kill)
         self._wait(started, lambda: killed)
 
-    def _start(self, **environment: str) -> Started:
-        program = self.world.program
-        return program.start(
-            "run", REDIS_URL=self.world.proxy.url, MAX_FILES_PER_TRIGGER="2", **environment
+    def _start(self, settle: str = "0.2") -> Started:
+        return self.world.program.start(
+            "run",
+            REDIS_URL=self.world.proxy.url,
+            MAX_FILES_PER_TRIGGER="2",
+            SETTLE_SECONDS=settle,
         )
 
     def _wait(self, started: Started, came: Callable[[], object]) -> None:

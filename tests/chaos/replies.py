@@ -36,7 +36,7 @@ def control(world: World, count: int) -> Rows:
         if world.proxy.swallowed >= count:
             raise Difference("a script without its checks made no difference: this harness sees nothing")
         store = _patient(world)
-        store._merge = store.client.register_script(merge)
+        store._scripts["merge"] = store.client.register_script(merge)
         _round(world, store)
         found = world.differences()
         world.progress(min(world.proxy.swallowed, count), count)

@@ -157,18 +157,13 @@ def _delete(world: World, when: Callable[[World, Callable[[], object]], None]) -
 
 def _at_records(world: World, act: Callable[[], object]) -> None:
     """Run, and act when the batch asks for the records of its files: found, not read yet."""
-    world.proxy.once("HMGET", act)
-    _over_the_wire(world)
+    world.proxy.once("MGET", lambda: world.proxy.once("HMGET", act))
+    world.service.run(store=Store(world.proxy.url, world.settings))
 
 
 def _at_ledger(world: World, act: Callable[[], object]) -> None:
     """Run, and act when the batch asks for the ledger: read, not committed yet."""
-    world.proxy.once("HMGET", lambda: world.proxy.once("MGET", act))
-    _over_the_wire(world)
-
-
-def _over_the_wire(world: World) -> None:
-    world.service.run(store=Store(world.proxy.url, world.settings))
+    _at_records(world, lambda: world.proxy.once("MGET", act))
 
 
 FAULTS: dict[str, Callable[[World], None]] = {

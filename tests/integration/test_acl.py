@@ -116,17 +116,35 @@ def test_the_service_may_do_all_it_does_and_a_restart_keeps_it(
         "save",
         "bgrewriteaof",
         "replicaof no one",
-        "rename a b",
+        "copy a b",
+        "restore a 0 x",
         "expire a 1",
         "script flush",
         "monitor",
         "client kill type normal",
         "function flush",
+        "swapdb 0 1",
+        "migrate 127.0.0.1 1 Natal 0 1",
+        "module list",
+        "client pause 1",
+        "hincrby Natal quantidade_empresas 1",
     ],
 )
 def test_the_service_may_do_nothing_else(restricted: Restricted, command: str) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
         restricted.client(SERVICE).execute_command(*command.split())
+
+
+@pytest.mark.parametrize("command", ["'FLUSHALL'", "'DEL', 'Natal'", "'KEYS', '*'"])
+def test_a_script_of_its_own_gives_the_service_no_more_rights(
+    restricted: Restricted, command: str
+) -> None:
+    client = restricted.client(SERVICE)
+    client.hset("Natal", "quantidade_empresas", "1")
+    digest = client.script_load(f"return redis.call({command})")
+    with pytest.raises(redis.ResponseError, match=r"permission|ACL|can't run this command"):
+        client.evalsha(digest, 0)
+    assert client.hgetall("Natal") == {"quantidade_empresas": "1"}
 
 
 @pytest.mark.parametrize(
@@ -139,6 +157,23 @@ def test_the_service_may_do_nothing_else(restricted: Restricted, command: str) -
         "incr a",
         "config get *",
         "flushall",
+        "mget ledger:0",
+        "getrange ledger:0 0 1",
+        "dump ledger:0",
+        "keys *",
+        "del Natal",
+        "hdel Natal quantidade_empresas",
+        "rename a b",
+        "expire Natal 1",
+        "eval return(1) 0",
+        "script load return(1)",
+        "acl list",
+        "client list",
+        "monitor",
+        "publish a b",
+        "shutdown",
+        "save",
+        "replicaof no one",
     ],
 )
 def test_the_reader_may_only_read_hashes(restricted: Restricted, command: str) -> None:

@@ -3,11 +3,9 @@
 import fcntl
 import gzip
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -445,17 +443,7 @@ def test_a_file_that_may_not_be_read_is_told_apart_and_counts_when_it_may(
     content = service.put("fechado.csv", [row(1)])
     path = service.settings.landing_zone / "fechado.csv"
     path.chmod(0)
-    # Root reads what it may not, unless it is without its powers.
-    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.getuid() == 0 else []
-    done = subprocess.run(
-        [*powerless, sys.executable, "-m", "streaming", "run", "--json"],
-        cwd=program.directory,
-        env=program.environment,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
-    )
+    done = program("run", "--json", powerless=True)
     (file,) = json.loads(done.stdout)["files"]
     assert (file["state"], file["reason"]) == ("unreadable", "Permission denied")
     assert service.records() == {}

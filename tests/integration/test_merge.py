@@ -19,8 +19,9 @@ from pyroaring import BitMap64
 
 from streaming import ledger, server
 from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailable
+from streaming.records import Commit, Features, Record, dump
 from streaming.settings import Settings, load
-from streaming.store import Commit, Features, Record, Store, dump
+from streaming.store import Store
 from tests.integration.conftest import Proxy, dumped, until
 
 AT = "2026-11-24T12:00:00.000001+00:00"

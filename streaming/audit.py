@@ -1,0 +1,173 @@
+"""
+The audit: every feature computed again from the files, row by row, and held against Redis.
+
+Nothing is taken from Redis but which files were ingested, in which order and at what instant. The rows
+come from the same reader; what decides, remembers and merges has no part in it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from streaming import archive, features, session
+from streaming.errors import Conflict, RunFailed
+from streaming.files import File
+from streaming.records import FIELDS, Record
+from streaming.settings import Settings
+from streaming.sources import Rules, Source
+from streaming.store import Store
+
+ATTEMPTS = 50
+
+Hashes = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where Redis and the files disagree: a field of a key, or (`field` None) the key as a whole."""
+
+    key: str
+    field: str | None
+    redis: str | None
+    files: str | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """
+    What an audit found.
+
+    `cities` is how many cities the files have, `files` how many of them were read; `notes` are what may
+    explain differences: files that are gone or were overwritten after they were counted.
+    """
+
+    cities: int
+    companies: int
+    files: int
+    version: int
+    differences: list[Difference]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Redis at one version: its features, and its records."""
+
+    version: int
+    hashes: Hashes
+    records: dict[str, Record]
+
+
+def run(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> Audit:
+    """
+    Compare the features in Redis with what the files add up to.
+
+    Raises:
+        Conflict: others never stopped writing to Redis.
+        RunFailed: a file changed or became unreadable while it was audited.
+    """
+    then = snapshot(store)
+    counted = {path: r for path, r in then.records.items() if r.state == "ingested"}
+    there = archive.in_order(counted, settings.landing_zone)
+    found = [(file, counted[path]) for path, file in there.items()]
+    notes = [
+        f"{path}: overwritten after {record.earlier} companies of it were counted"
+        for path, record in sorted(counted.items())
+        if record.earlier
+    ] + [
+        f"{path}: gone or changed after {counted[path].new} companies of it were counted"
+        for path in sorted(counted.keys() - there.keys())
+    ]
+    expected, companies = _expected(found, settings, start) if found else ({}, 0)
+    cities = sum("/" not in key for key in expected)
+    return Audit(cities, companies, len(found), then.version, differences(then.hashes, expected), notes)
+
+
+def snapshot(store: Store) -> Snapshot:
+    """Read features and records of one and the same version."""
+    for _ in range(ATTEMPTS):
+        position = store.position()
+        found = Snapshot(position[0], store.hashes(), store.records())
+        if store.position() == position:
+            return found
+    raise Conflict("Redis changed all the time while it was read: pause what ingests, then audit again")
+
+
+def differences(redis: Hashes, expected: Hashes) -> list[Difference]:
+    """Tell every key that is missing or too many, and every field that is not the same text."""
+    found = []
+    for key in sorted(redis.keys() | expected.keys()):
+        ours, theirs = expected.get(key), redis.get(key)
+        if ours is None or theirs is None:
+            text = ["no such key" if h is None else h.get(FIELDS[0], "") for h in (theirs, ours)]
+            found.append(Difference(key, None, *text))
+            continue
+        found += [
+            Difference(key, field, theirs.get(field), ours.get(field))
+            for field in (*FIELDS, *sorted(theirs.keys() - set(FIELDS)))
+            if theirs.get(field) != ours.get(field)
+        ]
+    return found
+
+
+def _expected(
+    found: list[tuple[File, Record]], settings: Settings, start: Callable[[], SparkSession]
+) -> tuple[Hashes, int]:
+    """Return the features that these files, in this order, add up to, and how many companies."""
+    landing_zone = settings.landing_zone.absolute()
+    strict = settings.cnpj_check_digits == "strict"
+    sources = [
+        Source(n, file.path, str(landing_zone / file.path), file.size, file.mtime)
+        for n, (file, _) in enumerate(found)
+    ]
+    at = [record.at for _, record in found]
+    rules = [Rules(datetime.fromisoformat(instant), strict) for instant in at]
+    try:
+        rows = features.rows(start(), sources, rules)
+        places = rows.transform(firsts).transform(by_place).collect()
+    except PySparkException as error:
+        raise RunFailed(f"{session.cause(error)}; audit again") from error
+    hashes = {}
+    for cidade, estado, total, companies, last in places:
+        mean = (total / companies).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        values = (f"{total:.2f}", str(companies), f"{mean:.2f}", at[last])
+        hashes[cidade if estado is None else f"{cidade}/{estado}"] = dict(
+            zip(FIELDS, values, strict=True)
+        )
+    return hashes, sum(row[3] for row in places if row[1] is None)
+
+
+def firsts(rows: DataFrame) -> DataFrame:
+    """
+    Keep one row a company: that of the earliest line in the earliest file.
+
+    Takes rows as `features.rows` describes them, and returns them with the columns `cidade`,
+    `estado`, `capital_social` and `file`.
+    """
+    row = F.struct("cidade", "estado", "capital_social", "file")
+    return (
+        rows.groupBy("empresa")
+        .agg(F.min_by(row, F.struct("file", "line")).alias("first"))
+        .select("first.*")
+    )
+
+
+def by_place(rows: DataFrame) -> DataFrame:
+    """
+    Add up rows per `cidade` (`estado` null), and per `cidade` and `estado`.
+
+    Returns:
+        `cidade`, `estado`, `total` (decimal, reais), `companies` (bigint), `last` (of the files).
+    """
+    return rows.groupingSets(
+        [[F.col("cidade")], [F.col("cidade"), F.col("estado")]], "cidade", "estado"
+    ).agg(
+        F.sum("capital_social").alias("total"),
+        F.count(F.lit(1)).alias("companies"),
+        F.max("file").alias("last"),
+    )

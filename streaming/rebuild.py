@@ -1,0 +1,135 @@
+"""
+The rebuild: all features made again from the files, beside the live ones, and then in their place.
+
+The same `ingest` fills a namespace of its own, `rebuild:<id>:`, in the order in which the files were
+ingested before; one script switches.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+from pyspark.sql import SparkSession
+
+from streaming import archive, files, quarantine, shadow
+from streaming.claim import rebuilding, waiting
+from streaming.errors import CityFeaturesError, Conflict, RunFailed
+from streaming.files import File
+from streaming.ingest import Ingest, Outcome
+from streaming.settings import Settings
+from streaming.store import Store
+
+ROUNDS = 5
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rebuild")
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild came to: cities and files now counted, and the files that no longer are."""
+
+    version: int
+    cities: int
+    files: int
+    gone: list[str]
+
+
+class Rebuild:
+    """
+    A rebuild of everything in one Redis.
+
+    Guarantee: until the switch the live features are as they were, whatever happens; after it they
+    are those of the files there are, each company once; readers see one or the other.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        start: Callable[[], SparkSession],
+        stop: threading.Event,
+        report: Callable[[list[Outcome]], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._start = start
+        self._stop = stop
+        self._report = report
+        self._id = uuid4().hex
+
+    def run(self, *, allow_empty: bool = False) -> Rebuilt:
+        """
+        Rebuild; batches of other processes with these checkpoints wait meanwhile.
+
+        Raises:
+            Conflict: writers elsewhere never stopped committing.
+            RunFailed: it was stopped, a file can not be read, or none of the files is there.
+            KeyRefused, RedisRefused, RedisUnavailable: Redis did not let it.
+        """
+        with rebuilding(self._settings, self._stop):
+            self._go_on()
+            shadow.clean(self._store)
+            within = shadow.begin(self._store, self._id)
+            try:
+                return self._rounds(within, allow_empty)
+            except BaseException:
+                with suppress(CityFeaturesError):  # without Redis the next start does it
+                    shadow.clean(self._store)
+                raise
+
+    def _rounds(self, within: Store, allow_empty: bool) -> Rebuilt:
+        for _ in range(ROUNDS):
+            position = self._store.position()
+            records = self._store.records()
+            counted = archive.in_order(records, self._settings.landing_zone)
+            gone = sorted(records.keys() - counted.keys())
+            if records and not counted and not allow_empty:
+                raise RunFailed(
+                    f"none of the {len(records)} files that were counted is in "
+                    f"{self._settings.landing_zone}: is it the right one? The features are as they "
+                    "were. To forget them all: rebuild --allow-empty"
+                )
+            landed = list(dict.fromkeys([*counted.values(), *self._waiting()]))
+            if within.records().keys() - within.recorded(landed):  # gone or changed since the last round
+                shadow.clean(self._store)
+                shadow.begin(self._store, self._id)
+            self._ingest(landed, within)
+            left = {file.path for file in landed} - within.recorded(landed)
+            if left:
+                log.info("changed while being read: again", files=sorted(left))
+                continue
+            try:
+                version, cities = shadow.switch(self._store, within, position, self._id)
+            except Conflict as conflict:
+                log.info("others committed meanwhile: again", why=str(conflict))
+                continue
+            quarantine.keep(self._settings.quarantine_dir, [file.path for file in landed])
+            return Rebuilt(version, cities, len(landed), gone)
+        raise Conflict(
+            "files or Redis changed all the time; the features are as they were. "
+            "Stop what else ingests into this Redis, then rebuild again"
+        )
+
+    def _waiting(self) -> list[File]:
+        zone, seconds = self._settings.landing_zone, self._settings.settle_seconds
+        return [f for f in waiting(self._settings, self._store) if files.stands_still(zone, f, seconds)]
+
+    def _ingest(self, landed: list[File], within: Store) -> None:
+        bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
+        for some in files.batches(landed, *bounds):
+            self._go_on()
+            outcomes = Ingest(self._start(), within, self._settings)(some)
+            for outcome in outcomes:
+                if outcome.state == "unreadable":
+                    raise RunFailed(
+                        f"{outcome.file}: {outcome.reason}; the features are as they were. "
+                        "Make it readable or delete it, then rebuild again"
+                    )
+            self._report(outcomes)
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise RunFailed("stopped; the features are as they were")

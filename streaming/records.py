@@ -1,0 +1,116 @@
+"""What is kept in Redis, as values: records of files, features, and what one commit changes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from streaming import ledger
+from streaming.files import File
+
+FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
+"""The fields of a feature hash."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    What became of one file; `read` = `new` + `duplicates` + `rejected`, always.
+
+    `size` in bytes and `mtime` in nanoseconds identify what was read under this path. `state` is
+    `ingested` or `rejected` (the file as a whole, with its `reason`). `at` is the commit's instant.
+    Files were ingested in the order of (`version`, `order`). `earlier` is how many companies were new
+    in what this path held before it was overwritten.
+    """
+
+    size: int
+    mtime: int
+    read: int
+    new: int
+    duplicates: int
+    rejected: int
+    state: str
+    version: int
+    at: str
+    reason: str | None = None
+    order: int = 0
+    earlier: int = 0
+
+    def is_of(self, file: File) -> bool:
+        """Return whether this is the record of the file as it is now."""
+        return (self.size, self.mtime) == (file.size, file.mtime)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of one city (`estado` None) or of one municipality; sums in reais."""
+
+    key: str
+    cidade: str
+    estado: str | None
+    capital_social_total: Decimal
+    quantidade_empresas: int
+    capital_social_medio: Decimal
+    atualizado_em: str
+
+    @classmethod
+    def of(cls, key: str, values: Mapping[str, str]) -> "Features":
+        """Return the features in a hash; raises ValueError or ArithmeticError where they are none."""
+        cidade, _, estado = key.partition("/")
+        return cls(
+            key=key,
+            cidade=cidade,
+            estado=estado or None,
+            capital_social_total=Decimal(values["capital_social_total"]),
+            quantidade_empresas=int(values["quantidade_empresas"]),
+            capital_social_medio=Decimal(values["capital_social_medio"]),
+            atualizado_em=values["atualizado_em"],
+        )
+
+
+@dataclass(frozen=True)
+class Commit:
+    """
+    One batch, ready to be merged.
+
+    Attributes:
+        expected: the version it was computed against.
+        at: the instant of the commit, ISO 8601 with microseconds, UTC.
+        increments: (cidade, estado) to what is added: reais, companies.
+        blocks: the ledger's blocks that grew, whole.
+        records: what becomes of each file, by path.
+        after: the id of the commit it was computed against, if it matters which.
+    """
+
+    expected: int
+    at: str
+    increments: dict[tuple[str, str], tuple[Decimal, int]]
+    blocks: ledger.Companies
+    records: dict[str, Record]
+    after: str = ""
+
+    def added(self) -> dict[str, tuple[Decimal, int]]:
+        """Return what is added to each key: each municipality, and the city's name over all states."""
+        added: dict[str, tuple[Decimal, int]] = {}
+        for (cidade, estado), (capital, companies) in sorted(self.increments.items()):
+            for key in (cidade, f"{cidade}/{estado}"):
+                before = added.get(key, (Decimal(0), 0))
+                added[key] = (before[0] + capital, before[1] + companies)
+        return added
+
+
+def dump(record: Record) -> str:
+    """Return a record as it is stored."""
+    return json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def load(stored: bytes) -> Record:
+    """Return a stored record; raises ValueError or TypeError where it is none."""
+    values: dict[str, Any] = json.loads(stored)
+    return Record(**values)
+
+
+def start_of(file: File) -> bytes:
+    """Return how every stored record of this file begins: cheaper to compare than to load."""
+    return b'{"size":%d,"mtime":%d,' % (file.size, file.mtime)
