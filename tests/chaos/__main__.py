@@ -62,7 +62,7 @@ def main(
     server = ""
     for case in CASES:
         if not only or case.name in only:
-            rows, server = _tried(case, case.quick if quick else case.full, seed)
+            rows, server = _tried(case, case.quick if quick else case.full, seed, audited=not quick)
             lines += table.lines(case.name, rows, date.today().isoformat())
     if not quick:
         table.write(DOCUMENT, lines, names, seed, server)
@@ -70,12 +70,14 @@ def main(
     out.print(f"no difference, {time.monotonic() - began:.0f} s")
 
 
-def _tried(case: Case, count: int, seed: int) -> tuple[dict[str, tuple[int, str]], str]:
+def _tried(
+    case: Case, count: int, seed: int, *, audited: bool
+) -> tuple[dict[str, tuple[int, str]], str]:
     """Try one case in a directory of its own, which is kept if anything is not right."""
     directory = Path(tempfile.mkdtemp(prefix=f"chaos-{case.name}-"))
     began = time.monotonic()
     with _progress() as bar:
-        world = World(directory, seed, _report(bar, case.name, began))
+        world = World(directory, seed, _report(bar, case.name, began), audited=audited)
         try:
             rows = case.run(world, count)
         except BaseException as error:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streaming import server
+from streaming import files, server
+from streaming.ingest import Ingest
 from streaming.store import Store
 from tests.chaos.world import Case, Difference, Rows, World
 from tests.harness import HOUR
@@ -108,6 +109,29 @@ def changed_before_commit(world: World) -> None:
     _at_ledger(world, lambda: world.put(world.rows(7), name=name))
 
 
+def refilled_before_commit(world: World) -> None:
+    """Flush Redis and fill it up to the same number of commits, before a batch is committed."""
+    _put_and_run(world)
+    world.check()
+    name = world.put()
+    world.put()
+    version = int(world.redis.get("ingest:version"))
+    other = Ingest(world.service.spark, world.service.store(), world.settings)
+
+    def refill() -> None:
+        world.redis.flushall()
+        world.forget()
+        others = sorted(world.contents.keys() - {name})
+        for path in [name, *others][:version]:
+            found = files.look(world.settings.landing_zone, path)
+            assert found is not None
+            other([found])
+        assert int(world.redis.get("ingest:version")) == version
+
+    world.proxy.before(1, refill)
+    world.service.run(store=Store(world.proxy.url, world.settings))
+
+
 def deleted_before_commit(world: World) -> None:
     """Delete a file after it was read, before its batch is committed."""
     _delete(world, _at_ledger)
@@ -175,6 +199,7 @@ FAULTS: dict[str, Callable[[World], None]] = {
     "Redis and checkpoint lost": both_lost,
     "file overwritten in place with more rows": overwritten,
     "file changed between reading and commit": changed_before_commit,
+    "Redis flushed and filled again between reading and commit": refilled_before_commit,
     "file deleted between reading and commit": deleted_before_commit,
     "file deleted between discovery and reading": deleted_before_reading,
     "files eight days old after newer ones": old,
@@ -187,14 +212,13 @@ def state(world: World, count: int) -> Rows:
     """Try each fault so often, in a world of its own."""
     rows: Rows = {}
     for number, (name, fault) in enumerate(FAULTS.items()):
-        own = World(world.directory / str(number), world.seed + number)
+        own = World(world.directory / str(number), world.seed + number, audited=world.audited)
         try:
             for done in range(count):
                 fault(own)
                 own.complete()
                 world.progress(number * count + done + 1, len(FAULTS) * count)
-            if count > 1:
-                own.audit()
+            own.audit()
         finally:
             own.end()
         rows[name] = count, own.told()
