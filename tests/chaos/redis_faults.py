@@ -4,8 +4,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psutil
+import redis
 
 from streaming import files, server
 from streaming.errors import KeyRefused, RedisRefused
@@ -90,7 +92,7 @@ def replica(world: World, count: int) -> Rows:
     """Run against a read-only replica: refused in a line, nothing written."""
     other = world.directory / "replica"
     url = server.url(other)
-    client = world.client(url)
+    client: Any = redis.Redis.from_url(url)
     try:
         client.replicaof("127.0.0.1", world.url.rpartition(":")[2].partition("/")[0])
         for done in range(count):

@@ -104,7 +104,7 @@ def overwritten(world: World) -> None:
 
 def changed_before_commit(world: World) -> None:
     """Put other rows under a file's name after it was read, before its batch is committed."""
-    name = world.put()
+    name = world.put(world.rows(20, repeat=0))  # what repeats is read again, and would be noticed then
     world.put()
     _at_ledger(world, lambda: world.put(world.rows(7), name=name))
 
@@ -171,7 +171,7 @@ def equal(world: World) -> None:
 
 def _delete(world: World, when: Callable[[World, Callable[[], object]], None]) -> None:
     world.put()
-    name = world.put()
+    name = world.put(world.rows(20, repeat=0))
     world.put()
     when(world, (world.settings.landing_zone / name).unlink)
     del world.contents[name]

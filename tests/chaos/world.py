@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import redis
-
 from streaming import server, session
+from streaming.files import look
 from streaming.settings import load
 from tests import oracle
 from tests.harness import HOUR, Program, Service, Zone, row, until
@@ -118,13 +117,13 @@ class World:
         """Start the server again, on what its directory holds, at the same port."""
         assert server.url(self.directory / "redis") == self.url
 
-    def rows(self, count: int, *, alter: float = 0.3) -> list[oracle.Row]:
-        """Return rows of companies, a third of them seen before; those at times with other values."""
+    def rows(self, count: int, *, alter: float = 0.3, repeat: float = 0.35) -> list[oracle.Row]:
+        """Return rows of companies, some of them seen before, and those at times with other values."""
         chance = self.random
         made = []
         for _ in range(count):
             with self._lock:
-                if self._companies and chance.random() < 0.35:
+                if self._companies and chance.random() < repeat:
                     number = chance.randrange(self._companies)
                 else:
                     number = self._companies
@@ -208,9 +207,19 @@ class World:
 
     def complete(self, *, audit: bool = False) -> None:
         """Assert that Redis holds every file there is, and is whole; at will let the program say so."""
-        missing = self.contents.keys() - self.zone.records().keys()
+        records = self.zone.records()
+        landed = {path: look(self.settings.landing_zone, path) for path in self.contents}
+        missing = [
+            path
+            for path, file in landed.items()
+            if not (
+                file
+                and path in records
+                and (records[path]["size"], records[path]["mtime"]) == (file.size, file.mtime)
+            )
+        ]
         if missing:
-            raise Difference(f"{len(missing)} files were not counted: {sorted(missing)}")
+            raise Difference(f"{len(missing)} files were not counted as they are: {sorted(missing)}")
         self.check()
         if audit:
             self.audit()
@@ -231,7 +240,3 @@ class World:
             f"0 differences in {self.checks} comparisons{audited}; {len(self.contents)} files, "
             f"{len(self._count.companies):,} companies"
         )
-
-    def client(self, url: str) -> Any:
-        """Return a client of any server."""
-        return redis.Redis.from_url(url)
