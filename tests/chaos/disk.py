@@ -52,7 +52,7 @@ def full(world: World) -> str:
         fill(0)
         error = refused(world)
         fill(SIZE)
-        world.program("run")  # before the file system goes
+        world.program("run", timeout=300)  # before the file system goes
         return error
 
 
@@ -63,7 +63,7 @@ def nearly_full(world: World) -> str:
         error = refused(world)
         world.check()
         fill(SIZE)
-        world.program("run")
+        world.program("run", timeout=300)
         return error
 
 
@@ -122,7 +122,7 @@ def disk(world: World, count: int) -> Rows:
             error = fault(world)
             if "full" not in name:
                 assert dumped(world.redis) == before
-                world.program("run") if count > 1 else world.service.run()
+                world.program("run", timeout=300) if count > 1 else world.service.run()
             world.complete()
             world.progress(number * count + done + 1, len(faults) * count)
         told = error.removeprefix("error: ").replace(str(world.directory), "…").replace("|", "/")

@@ -12,7 +12,7 @@ from tests.chaos.world import Case, Rows, World
 from tests.harness import session_of
 
 BIG = 150_000
-WAIT = 120
+WAIT = 300
 Started = subprocess.Popen[str]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from streaming import server, session
 from streaming.files import look
 from streaming.settings import load
@@ -228,7 +229,7 @@ class World:
         """Let the program recompute everything from the landed files and compare, if that is wanted."""
         if not self.audited:
             return
-        found = self.program.json("audit", timeout=180)
+        found = self.program.json("audit", timeout=300)
         if not found["ok"] or found["differences"]:
             raise Difference(f"audit: {found}")
         self.audits += 1
