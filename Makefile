@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test compose-test lint format lock audit-dependencies clean venv dev java python
+.PHONY: help run test chaos compose-test lint format lock audit-dependencies clean venv dev java python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ run: java venv ## install into .venv what is missing, ingest the example, show t
 
 test: java lint ## lint, then every test (some: make test ARGS="-k ledger")
 	$(BIN)/pytest $(ARGS)
+
+chaos: java dev ## kill, cut, fill and lose everything, again and again (some: make chaos ARGS="--only kills")
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 compose-test: ## start all of docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose

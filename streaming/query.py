@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -152,9 +153,9 @@ class Query:
     def _spark_errors(self) -> Iterator[None]:
         try:
             yield
-        except PySparkException as error:
+        except (PySparkException, Py4JJavaError) as error:  # the latter: no room, or no right to write
             raise RunFailed(_cause(error)) from error
 
 
-def _cause(error: PySparkException) -> str:
+def _cause(error: Exception) -> str:
     return f"{session.cause(error)} (nothing of this batch was written)"

@@ -71,9 +71,10 @@ def start(settings: Settings) -> SparkSession:
         ) from None
 
 
-def cause(error: PySparkException) -> str:
+def cause(error: Exception) -> str:
     """Return the line of a Spark error that says what happened."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip().removeprefix(": ") for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("An error occurred while calling")]
     ours = [line for line in lines if line.startswith("streaming.errors.")]
     return ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
 

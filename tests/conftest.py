@@ -11,6 +11,8 @@ from streaming import server, session
 from streaming.settings import Settings, load
 from streaming.store import Store
 
+pytest.register_assert_rewrite("tests.harness", "tests.chaos")
+
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
         del os.environ[name]

@@ -20,29 +20,44 @@ def text(rows: Iterable[Row]) -> str:
     return written.getvalue()
 
 
+class Count:
+    """What files add up to, one after another: the first row of a company is the one that counts."""
+
+    def __init__(self) -> None:
+        self.companies: set[str] = set()
+        self._totals: dict[str, Decimal] = defaultdict(Decimal)
+        self._counts: dict[str, int] = defaultdict(int)
+
+    def add(self, content: str) -> None:
+        """Count a well-formed file."""
+        for row in csv.DictReader(io.StringIO(content)):
+            company = "".join(c for c in row["cnpj"] if c.isalnum())[:12]
+            if company in self.companies:
+                continue
+            self.companies.add(company)
+            for key in (row["cidade"], f"{row['cidade']}/{row['estado']}"):
+                self._totals[key] += Decimal(row["capital_social"])
+                self._counts[key] += 1
+
+    def features(self) -> dict[str, tuple[str, str, str]]:
+        """Return key → (total, companies, mean)."""
+        return {
+            key: (
+                f"{total:.2f}",
+                str(self._counts[key]),
+                str((total / self._counts[key]).quantize(Decimal("0.01"), ROUND_HALF_UP)),
+            )
+            for key, total in self._totals.items()
+        }
+
+
 def features(files: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """
     Return key → (total, companies, mean) of well-formed files in ingest order.
 
     The first row of a company, over all files, is the one that counts.
     """
-    counted: set[str] = set()
-    totals: dict[str, Decimal] = defaultdict(Decimal)
-    companies: dict[str, int] = defaultdict(int)
+    count = Count()
     for content in files:
-        for row in csv.DictReader(io.StringIO(content)):
-            company = "".join(c for c in row["cnpj"] if c.isalnum())[:12]
-            if company in counted:
-                continue
-            counted.add(company)
-            for key in (row["cidade"], f"{row['cidade']}/{row['estado']}"):
-                totals[key] += Decimal(row["capital_social"])
-                companies[key] += 1
-    return {
-        key: (
-            f"{totals[key]:.2f}",
-            str(companies[key]),
-            str((totals[key] / companies[key]).quantize(Decimal("0.01"), ROUND_HALF_UP)),
-        )
-        for key in totals
-    }
+        count.add(content)
+    return count.features()
