@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import IO
 
 from streaming.errors import FileRejected
+from streaming.scan import SEPARATORS, chunks, scan
 
 COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
 HEADER_BYTES = 1024 * 1024
-CHUNK = 256 * 1024
 COLUMNS_READ = 1000
 PIECE_BYTES = 8_000_000  # of larger files DuckDB's threads read pieces
 # Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.
@@ -32,8 +32,6 @@ UNPACKED_BYTES = 64 * 1024 * 1024
 UNPACKED_RATIO = 200
 
 csv.field_size_limit(HEADER_BYTES)  # or a header that is one long name to one of the separators fails
-
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 @dataclass(frozen=True)
@@ -112,14 +110,16 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _unpack(source, unpacked)
             source = unpacked
-        latin1, mixed, lines, balanced = _scan(source)
-        dialect = _dialect(source, "latin-1" if latin1 else "utf-8")
-        if latin1 or mixed or _begins_blank(source):
+        found = scan(source)
+        dialect = _dialect(source, "latin-1" if found.latin1 else "utf-8")
+        if found.wide:  # DuckDB takes the square of that many columns to say that they are too many
+            raise FileRejected(f"a line with more than {SEPARATORS:,} separators")
+        if found.latin1 or found.mixed or _begins_blank(source):
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
-            _normalise(source, copy, latin1=latin1)
+            _normalise(source, copy, latin1=found.latin1)
             source = copy
         if os.fstat(source.fileno()).st_size > PIECE_BYTES:
-            dialect = replace(dialect, rows=lines - 1, balanced=balanced)
+            dialect = replace(dialect, rows=found.lines - 1, balanced=found.balanced)
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 
@@ -141,16 +141,10 @@ def _check_kind(status: os.stat_result) -> None:
         raise FileRejected(f"not a file: {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}")
 
 
-def _chunks(source: IO[bytes]) -> Iterator[bytes]:
-    source.seek(0)
-    while chunk := source.read(CHUNK):
-        yield chunk
-
-
 def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
     header = True
     try:
-        for chunk in _chunks(gzip.GzipFile(fileobj=source)):  # type: ignore[arg-type]
+        for chunk in chunks(gzip.GzipFile(fileobj=source)):  # type: ignore[arg-type]
             target.write(chunk)
             # A header without an end is no CSV: do not unpack gigabytes of zeros to learn that.
             if header and target.tell() > HEADER_BYTES:
@@ -164,39 +158,10 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
         raise FileRejected(f"broken gzip: {error}") from None
 
 
-def _scan(source: IO[bytes]) -> tuple[bool, bool, int, bool]:
-    """Return whether it is Latin-1, its line ends are mixed, how many lines, whether quotes are even."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, multibyte, returns, feeds, pairs, quotes, last = True, False, 0, 0, 0, 0, b""
-    for chunk in _chunks(source):
-        if valid and not (chunk.isascii() and not decoder.getstate()[0]):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                valid = False
-        if not multibyte and not chunk.isascii():
-            multibyte = bool(_MULTIBYTE.search(chunk))
-        if b"\r" in chunk:
-            returns += chunk.count(b"\r")
-            pairs += chunk.count(b"\r\n")
-        pairs += last.endswith(b"\r") and chunk.startswith(b"\n")
-        feeds += chunk.count(b"\n")
-        quotes += chunk.count(b'"')
-        last = chunk[-1:]
-    if valid:
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            valid = False
-    mixed = returns > 0 and not (returns == feeds == pairs)
-    lines = feeds + returns - pairs + (last not in b"\r\n")
-    return not valid and not multibyte, mixed, lines, quotes % 2 == 0
-
-
 def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
     """Copy with every line end as LF, Latin-1 as UTF-8, and nothing before the header."""
     held = b""
-    for chunk in _chunks(source):
+    for chunk in chunks(source):
         if target.tell() == 0:
             chunk = chunk.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
         chunk, held = held + chunk, b""

@@ -69,6 +69,15 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
         ) from None
 
 
+def linked_directories(landing_zone: Path) -> list[str]:
+    """Return the links to directories, at any depth: what looks into directories may follow them."""
+    found: list[str] = []
+    for directory, below, _ in os.walk(landing_zone):
+        below[:] = [name for name in below if not name.startswith((".", "_"))]
+        found += [str(link) for name in below if (link := Path(directory) / name).is_symlink()]
+    return found
+
+
 def stands_still(landing_zone: Path, file: File, seconds: float) -> bool:
     """
     Return whether a file is complete, as far as the file system tells.

@@ -26,6 +26,7 @@ from streaming.settings import Settings
 from streaming.store import Store
 
 POLL = 0.1
+ALONE = 1.0  # seconds between looks without Spark's
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.query")
 
@@ -54,10 +55,10 @@ class Query:
         """Ingest all there is, wait for files still being written, and return."""
         if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
             self._reconcile()  # what Redis lost, in its order, before what the stream would find first
-        query = self._start(checkpoint, follow=False)
-        while query.isActive and not self._stop.wait(POLL):
-            pass
-        self._end(query)
+        if query := self._start(checkpoint, follow=False):
+            while query.isActive and not self._stop.wait(POLL):
+                pass
+            self._end(query)
         deadline = time.monotonic() + self._settings.settle_timeout
         said = False
         while left := self._reconcile():
@@ -77,14 +78,20 @@ class Query:
         self._reconcile()
         query = self._start(checkpoint, follow=True)
         log.info("following", landing_zone=str(self._settings.landing_zone))
-        due = time.monotonic() + self._settings.reconcile_seconds
-        while not self._stop.wait(POLL) and query.isActive:
+        seconds = self._settings.reconcile_seconds if query else ALONE
+        due = time.monotonic() + seconds
+        while not self._stop.wait(POLL) and (query is None or query.isActive):
             if self._unsettled or time.monotonic() > due:
                 self._reconcile()
-                due = time.monotonic() + self._settings.reconcile_seconds
-        self._end(query)
+                due = time.monotonic() + seconds
+        if query:
+            self._end(query)
 
-    def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery:
+    def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
+        """Start the stream, but not where Spark would follow links in circles and never come back."""
+        if links := files.linked_directories(self._settings.landing_zone):
+            log.warning("links to directories: remove them, Spark is not let near", links=links[:10])
+            return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         source = self._settings.landing_zone.absolute().as_uri()
         with self._spark_errors():

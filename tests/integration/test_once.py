@@ -218,6 +218,29 @@ def test_a_checkpoint_that_can_not_be_read_is_said_and_deleting_it_is_enough(ser
     service.holds(first, second)
 
 
+def test_links_that_lead_in_circles_keep_no_file_from_counting(
+    service: Service, program: Program, tmp_path: Path
+) -> None:
+    """Spark follows links to directories: two to the landing zone itself, and it never comes back."""
+    zone = service.settings.landing_zone
+    for name in ("round.csv", "and-round"):
+        (zone / name).symlink_to(".")
+    first = service.put("a.csv", [row(1)])
+
+    assert [(o.file, o.state) for o in service.run()] == [
+        ("a.csv", "ingested"),
+        ("round.csv", "rejected"),
+    ]
+
+    following = program.start("run", "--follow")
+    until(lambda: (service.settings.checkpoints / ".follow.lock").exists(), 60)
+    second = service.put("b.csv", [row(1), row(2)])
+    until(lambda: "b.csv" in service.records(), 60, what="the file counted")
+    following.terminate()
+    assert following.wait(60) == 0
+    service.holds(first, second)
+
+
 def test_a_key_of_another_kind_stops_the_run_and_is_named(service: Service) -> None:
     content = service.put("a.csv", [row(1), row(2, cidade="Belém", estado="PA")])
     service.redis.set("Belém", "mine")

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import companies, dialect, ledger
+from streaming import companies, dialect, ledger, scan
 from streaming.errors import FileRejected
 from streaming.sources import Rules
 
@@ -197,7 +197,7 @@ def test_bytes_that_are_no_utf8_among_some_that_are_reject_their_row_alone(reade
 @pytest.mark.parametrize("late", ["\r\n", "\r"])
 def test_line_ends_that_change_late_in_a_file_are_line_ends(reader: Reader, late: str) -> None:
     early = "".join(f"{n:08}000100,2024-01-31,Natal,RN,1.00\n" for n in range(8_000))
-    assert len(early) > dialect.CHUNK
+    assert len(early) > scan.CHUNK
     found = reader(HEADER + early + (RECIFE + SAO_PAULO).replace("\n", late))
 
     assert (found.read, found.rejected) == (8_002, [])
@@ -213,7 +213,7 @@ def test_a_character_that_two_chunks_share_does_not_make_a_file_latin_1(
     reader: Reader, shift: int
 ) -> None:
     row = NATAL.rstrip("\n")
-    pad = "x" * (dialect.CHUNK - len(("nota," + HEADER + row + ",").encode()) - shift)
+    pad = "x" * (scan.CHUNK - len(("nota," + HEADER + row + ",").encode()) - shift)
     found = reader(
         HEADER.rstrip("\n") + ",nota\n" + row + "," + pad + "ãé€🏙\n" + SAO_PAULO.rstrip("\n") + ",ã\n"
     )
@@ -541,6 +541,14 @@ def test_whatever_follows_a_header_no_row_is_lost_and_nothing_fails(rest: bytes)
         (HEADER.replace("estado", "estado,Estado").encode(), "column twice: estado"),
         (HEADER.replace("\n", ",CNPJ,cidade\n").encode(), "column twice: cnpj, cidade"),
         (b"x" * 2_000_000, "header longer than 1,048,576 bytes"),
+        (
+            (HEADER + NATAL).encode() + b"," * 500_000 + b"\n" + NATAL.encode(),
+            "a line with more than 2,000 separators",
+        ),
+        (
+            (HEADER + NATAL * 9000).replace("\n", "\r").encode() + b";x" * 9000,
+            "a line with more than 2,000 separators",
+        ),
     ],
 )
 def test_a_file_that_is_no_csv_of_companies_is_rejected_with_its_reason(

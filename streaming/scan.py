@@ -1,0 +1,88 @@
+"""What the bytes of a file are, seen in one pass: encoding, line ends, lines, quotes."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+CHUNK = 256 * 1024
+LONG = 2048
+SEPARATORS = 2000
+
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """
+    What a file is made of.
+
+    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `mixed`: its lines do
+    not all end the same way. `lines`: how many, with the header. `balanced`: its quotes are even in
+    number. `wide`: a line has more than SEPARATORS of one kind.
+    """
+
+    latin1: bool
+    mixed: bool
+    lines: int
+    balanced: bool
+    wide: bool
+
+
+def chunks(source: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file from its beginning, piece by piece."""
+    source.seek(0)
+    while chunk := source.read(CHUNK):
+        yield chunk
+
+
+def scan(source: IO[bytes]) -> Scan:
+    """Look at all of a file once."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    valid, multibyte, wide, last = True, False, False, b""
+    returns = feeds = pairs = quotes = 0
+    for chunk in chunks(source):
+        if valid and not (chunk.isascii() and not decoder.getstate()[0]):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError:
+                valid = False
+        if not multibyte and not chunk.isascii():
+            multibyte = bool(_MULTIBYTE.search(chunk))
+        if b"\r" in chunk:
+            returns += chunk.count(b"\r")
+            pairs += chunk.count(b"\r\n")
+        pairs += last.endswith(b"\r") and chunk.startswith(b"\n")
+        feeds += chunk.count(b"\n")
+        quotes += chunk.count(b'"')
+        wide = wide or _wide(chunk)
+        last = chunk[-1:]
+    if valid:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            valid = False
+    return Scan(
+        latin1=not valid and not multibyte,
+        mixed=returns > 0 and not (returns == feeds == pairs),
+        lines=feeds + returns - pairs + (last not in b"\r\n"),
+        balanced=quotes % 2 == 0,
+        wide=wide,
+    )
+
+
+def _wide(chunk: bytes) -> bool:
+    """Return whether a line, looked at if it is long, has more separators than any line should."""
+    if b"\r" in chunk:
+        chunk = chunk.replace(b"\r", b"\n")
+    start = 0
+    while start < len(chunk):
+        end = chunk.rfind(b"\n", start, start + LONG)
+        if end < 0:
+            end = chunk.find(b"\n", start + LONG)
+            end = len(chunk) if end < 0 else end
+            if max(chunk.count(separator, start, end) for separator in (b",", b";")) > SEPARATORS:
+                return True
+        start = end + 1
+    return False
