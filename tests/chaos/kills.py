@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -82,15 +83,17 @@ class Killer:
         self.world.program.kill(started)
 
     def _at_script(self, choose: Callable[[int, Callable[[], None]], None]) -> None:
-        killed: list[int] = []
+        came, killed = threading.Event(), threading.Event()
 
         def kill() -> None:
+            came.set()
             self.world.program.kill(started)
-            killed.append(self.world.proxy.scripts)
+            killed.set()
 
         started = self._start()
         choose(self.world.random.randint(1, 2), kill)
-        self._wait(started, lambda: killed)
+        self._wait(started, came.is_set)
+        assert killed.wait(WAIT), "the kill did not end"
 
     def _start(self, settle: str = "0.2") -> Started:
         return self.world.program.start(
@@ -105,7 +108,7 @@ class Killer:
         while not came():
             self._alive(started, came)
             assert time.monotonic() < deadline, f"the moment did not come within {WAIT} s"
-            time.sleep(0.002)
+            time.sleep(0.005)
 
     def _alive(self, started: Started, came: Callable[[], object] = lambda: False) -> None:
         if started.poll() is not None and not came():
