@@ -108,8 +108,8 @@ def sweep(settings: Settings, store: Store) -> int:
         EnvironmentRefused: the archive can not be written; nothing of what was counted is lost.
     """
     zone = settings.landing_zone
-    landed = files.listing(zone)
-    if not settings.archive or not landed:
+    landed = files.listing(zone) if settings.archive else []
+    if not landed:
         return 0
     moved = 0
     with _locked(zone / DIRECTORY):

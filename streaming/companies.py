@@ -70,20 +70,26 @@ class Reading:
 
     def __init__(self, connection: Connection, path: str, dialect: Dialect, rules: Rules) -> None:
         self.dialect = dialect
+        self._path = path
         self._connection = connection
         self._parameters = [dialect.brazilian, rules.now, rules.strict]
-        connection.execute(_view(path, dialect))
+        self._in_pieces = dialect.rows is not None
+        connection.execute(_view(path, dialect, parallel=True))
 
     def summary(self) -> Summary:
         """
         Summarise the whole file, each company once: its earliest line that fits.
 
         Guarantee: `read` is the rows that fit, however often their company repeats, and `rejected`.
+
+        Raises:
+            FileRejected: where a row ends can not be told.
         """
         self._forget()
         table = self._table("summary")
-        unreadable = self._count("SELECT count(DISTINCT line_byte_position) FROM reject_errors")
-        rows = _total(table["rows"]) + unreadable
+        rows = _total(table["rows"]) + self._unreadable()
+        if self._lost(rows):
+            return self.summary()
         fits = table.filter(table["fits"])
         ids = fits["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         companies = ledger.from_ids(ids.astype(np.uint64))
@@ -102,6 +108,7 @@ class Reading:
 
     def summary_without(self, leave_out: ledger.Companies) -> pa.Table:
         """Return the places once more, without the companies in `leave_out`."""
+        self._make_whole()
         ids = pa.table({"company": ledger.to_ids(leave_out)})
         self._connection.register("left_out", ids)
         self._connection.execute("DELETE FROM leave_out")
@@ -111,6 +118,7 @@ class Reading:
 
     def rows(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows that fit: line, empresa (12 characters), cidade, estado, capital_social."""
+        self._make_whole()
         self._forget()
         relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
         yield from relation.fetch_record_batch(ROWS_AT_ONCE)
@@ -133,6 +141,33 @@ class Reading:
         while lines_read := lines.fetchmany(10_000):
             for error, line in lines_read:
                 yield _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+
+    def _make_whole(self) -> None:
+        """See to it that no row is lost where nothing else counts them."""
+        if self._in_pieces:
+            self._forget()
+            self._lost(self._count("SELECT count(*) FROM raw") + self._unreadable())
+
+    def _lost(self, rows: int) -> bool:
+        """
+        Return whether threads and file disagree about its rows; then one alone reads it from now on.
+
+        Where pieces of a file begin, DuckDB guesses whether that is inside quotes, looks for a row
+        that is whole, and drops without a word what it can not place: seen with quotes that do not
+        close, rows longer than its buffer, and a last piece without one whole row.
+        """
+        if not self._in_pieces:
+            return False
+        self._in_pieces = False
+        if rows == self.dialect.rows:
+            return False
+        if not self.dialect.balanced:  # the last row of a file, if open, one thread alone drops
+            raise FileRejected("unbalanced quotes")
+        self._connection.execute(_view(self._path, self.dialect, parallel=False))
+        return True
+
+    def _unreadable(self) -> int:
+        return self._count("SELECT count(DISTINCT line_byte_position) FROM reject_errors")
 
     def _forget(self) -> None:
         for table in ("reject_errors", "reject_scans"):
@@ -174,7 +209,7 @@ def reading(
             raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
 
 
-def _view(path: str, dialect: Dialect) -> str:
+def _view(path: str, dialect: Dialect, *, parallel: bool) -> str:
     names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     special = f'["{dialect.separator}\\r\\n]'
@@ -189,7 +224,7 @@ def _view(path: str, dialect: Dialect) -> str:
         SELECT {values}, concat_ws('{dialect.separator}', {quoted}) AS text
         FROM read_csv('{path}', auto_detect = false, header = true, delim = '{dialect.separator}',
                       quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
-                      strict_mode = true, store_rejects = true, rejects_limit = 0,
+                      strict_mode = true, parallel = {parallel}, store_rejects = true, rejects_limit = 0,
                       rejects_line_size_limit = 100000000)"""
 
 

@@ -16,7 +16,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -25,17 +25,31 @@ from streaming.errors import FileRejected
 COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
 HEADER_BYTES = 1024 * 1024
 CHUNK = 256 * 1024
+COLUMNS_READ = 1000
+PIECE_BYTES = 8_000_000  # of larger files DuckDB's threads read pieces
+# Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.
+UNPACKED_BYTES = 64 * 1024 * 1024
+UNPACKED_RATIO = 200
+
+csv.field_size_limit(HEADER_BYTES)  # or a header that is one long name to one of the separators fails
 
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a reader has to know about a file; `header` keeps the file's order of columns."""
+    """
+    What a reader has to know about a file; `header` keeps the file's order of columns.
+
+    `rows` is how many lines there are below the header, for a file that is read in pieces, else None;
+    `balanced` whether its quotes are even in number.
+    """
 
     header: tuple[str, ...]
     separator: str
     extra: tuple[str, ...]
+    rows: int | None = None
+    balanced: bool = True
 
     @property
     def brazilian(self) -> bool:
@@ -66,7 +80,7 @@ def opened(path: Path, size: int, mtime: int) -> Iterator[int]:
     except FileNotFoundError:
         raise Changed from None
     except OSError:
-        _check_kind(path.lstat())
+        _check(path.lstat(), size, mtime)
         raise
     try:
         _check(os.fstat(descriptor), size, mtime)
@@ -98,19 +112,22 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _unpack(source, unpacked)
             source = unpacked
-        latin1, mixed = _scan(source)
+        latin1, mixed, lines, balanced = _scan(source)
         dialect = _dialect(source, "latin-1" if latin1 else "utf-8")
         if latin1 or mixed or _begins_blank(source):
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _normalise(source, copy, latin1=latin1)
             source = copy
+        if os.fstat(source.fileno()).st_size > PIECE_BYTES:
+            dialect = replace(dialect, rows=lines - 1, balanced=balanced)
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 
 def _check(status: os.stat_result, size: int, mtime: int) -> None:
-    _check_kind(status)
+    # First: what became a link meanwhile has changed, and is rejected when it is looked at as one.
     if (status.st_size, status.st_mtime_ns) != (size, mtime):
         raise Changed
+    _check_kind(status)
 
 
 def _check_kind(status: os.stat_result) -> None:
@@ -141,14 +158,16 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
                 _first_line(target.read(HEADER_BYTES + 1))
                 target.seek(0, io.SEEK_END)
                 header = False
+            if target.tell() > max(UNPACKED_BYTES, UNPACKED_RATIO * source.tell()):
+                raise FileRejected(f"gzip bomb: unpacks to more than {UNPACKED_RATIO} times its size")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileRejected(f"broken gzip: {error}") from None
 
 
-def _scan(source: IO[bytes]) -> tuple[bool, bool]:
-    """Return whether the bytes are Latin-1, and whether their line ends are mixed."""
+def _scan(source: IO[bytes]) -> tuple[bool, bool, int, bool]:
+    """Return whether it is Latin-1, its line ends are mixed, how many lines, whether quotes are even."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, multibyte, returns, feeds, pairs, last = True, False, 0, 0, 0, b""
+    valid, multibyte, returns, feeds, pairs, quotes, last = True, False, 0, 0, 0, 0, b""
     for chunk in _chunks(source):
         if valid and not (chunk.isascii() and not decoder.getstate()[0]):
             try:
@@ -161,14 +180,17 @@ def _scan(source: IO[bytes]) -> tuple[bool, bool]:
             returns += chunk.count(b"\r")
             pairs += chunk.count(b"\r\n")
         pairs += last.endswith(b"\r") and chunk.startswith(b"\n")
-        feeds += returns and chunk.count(b"\n")
+        feeds += chunk.count(b"\n")
+        quotes += chunk.count(b'"')
         last = chunk[-1:]
     if valid:
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             valid = False
-    return not valid and not multibyte, returns > 0 and not (returns == feeds == pairs)
+    mixed = returns > 0 and not (returns == feeds == pairs)
+    lines = feeds + returns - pairs + (last not in b"\r\n")
+    return not valid and not multibyte, mixed, lines, quotes % 2 == 0
 
 
 def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
@@ -218,6 +240,8 @@ def _dialect(source: IO[bytes], encoding: str) -> Dialect:
         candidates[separator] = names
     separator = max(candidates, key=lambda s: len(set(COLUMNS) & set(candidates[s])))
     names = candidates[separator]
+    if len(names) > COLUMNS_READ:
+        raise FileRejected(f"{len(names):,} columns, more than {COLUMNS_READ:,}")
     if missing := [name for name in COLUMNS if name not in names]:
         raise FileRejected(f"missing column: {', '.join(missing)}")
     if doubled := [name for name in COLUMNS if names.count(name) > 1]:

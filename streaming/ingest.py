@@ -76,7 +76,7 @@ class Ingest:
             KeyRefused, RedisRefused, RedisUnavailable: nothing was written.
             PySparkException: reading failed; nothing was written.
         """
-        files = list(batch)
+        files = list(dict.fromkeys(batch))
         sent: dict[str, Record] = {}
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Conflict, FileChanged)),

@@ -85,6 +85,7 @@ class Query:
         self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery:
+        # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         source = self._settings.landing_zone.absolute().as_uri()
         with self._spark_errors():
             stream = (
@@ -92,7 +93,6 @@ class Query:
                 .schema("path string, modificationTime timestamp, length bigint, content binary")
                 .option("pathGlobFilter", "*.csv*")
                 .option("recursiveFileLookup", True)  # no guessing of partitions from directories
-                .option("maxFilesPerTrigger", self._settings.max_files_per_trigger)
                 .load(source)
                 .select("path")  # the content is never read by Spark
                 .writeStream.foreachBatch(self._batch)
@@ -105,9 +105,12 @@ class Query:
     def _batch(self, batch: DataFrame, _: int) -> None:
         """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
         try:
-            names = [row.path.rpartition("/")[2] for row in batch.collect()]
+            # Once each: Spark looks into directories below, and what is there may have the same name.
+            names = {row.path.rpartition("/")[2] for row in batch.collect()}
             looked = (files.look(self._settings.landing_zone, name) for name in names)
-            self._ingest_settled(sorted(f for f in looked if f and files.is_looked_at(f.path)))
+            found = sorted(f for f in looked if f and files.is_looked_at(f.path))
+            recorded = self._store.recorded(found)
+            self._ingest_settled([f for f in found if f.path not in recorded])
         except BaseException as error:
             self._error = error
             raise

@@ -49,6 +49,12 @@ def start(settings: Settings) -> SparkSession:
         # Sums per place are at most some thousand rows a file: more shuffling costs more than it gives.
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "false",
+        # The stream asks for names alone: a task looks at thousands of files as easily as at one, and
+        # looking each of them up first is nothing to start a job of as many tasks for.
+        "spark.sql.files.openCostInBytes": "1024",
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+        # A directory `_spark_metadata` in the landing zone is not what says which files there are.
+        "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
     if settings.spark_master.startswith("local"):
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

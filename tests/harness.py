@@ -89,7 +89,7 @@ class Zone:
     def records(self) -> dict[str, dict[str, Any]]:
         """Return path → record, as any client of Redis sees them."""
         found = self.redis.hgetall(f"{self.settings.feature_prefix}ingest:files")
-        return {path.decode(): json.loads(value) for path, value in found.items()}
+        return {os.fsdecode(path): json.loads(value) for path, value in found.items()}
 
     def conserved(self) -> None:
         """Assert that no row went missing, and that ledger, cities and municipalities agree."""
@@ -144,18 +144,15 @@ class Program:
         self.directory = directory
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "SPARK_MASTER": "local[2]", **environment}
+        self.powerless = False
+        """Whether to start it without the powers of root, who reads and writes what it may not."""
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self,
-        *arguments: str,
-        code: int = 0,
-        timeout: float = 90,
-        powerless: bool = False,
-        **environment: str,
+        self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and assert its exit code."""
-        started = self.start(*arguments, powerless=powerless, **environment)
+        started = self.start(*arguments, **environment)
         try:
             out, err = started.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -168,15 +165,13 @@ class Program:
 
     def json(self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str) -> Any:
         """Run a command with --json and return the one document on stdout."""
-        done = self(*arguments, "--json", code=code, timeout=timeout, powerless=False, **environment)
+        done = self(*arguments, "--json", code=code, timeout=timeout, **environment)
         return json.loads(done.stdout)
 
-    def start(
-        self, *arguments: str, powerless: bool = False, **environment: str
-    ) -> "subprocess.Popen[str]":
-        """Start a command; root reads and writes what it may not, unless it is powerless."""
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command."""
         drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
-        drop = drop if powerless and os.getuid() == 0 else []
+        drop = drop if self.powerless and os.getuid() == 0 else []
         started = subprocess.Popen(
             [*drop, sys.executable, "-m", "streaming", *arguments],
             cwd=self.directory,

@@ -166,7 +166,11 @@ def paused(world: World, count: int) -> Rows:
 
 def refused(world: World, *, redis_url: str | None = None) -> str:
     """Assert that a run, as a process, exits with 1 and one line that says why; return the line."""
-    done = world.program("run", code=1, timeout=300, powerless=True, REDIS_URL=redis_url or world.url)
+    world.program.powerless = True
+    try:
+        done = world.program("run", code=1, timeout=300, REDIS_URL=redis_url or world.url)
+    finally:
+        world.program.powerless = False
     assert done.stdout == "", done.stdout
     assert "Traceback" not in done.stderr, done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

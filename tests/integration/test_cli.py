@@ -443,8 +443,8 @@ def test_a_file_that_may_not_be_read_is_told_apart_and_counts_when_it_may(
     content = service.put("fechado.csv", [row(1)])
     path = service.settings.landing_zone / "fechado.csv"
     path.chmod(0)
-    done = program("run", "--json", powerless=True)
-    (file,) = json.loads(done.stdout)["files"]
+    program.powerless = True
+    (file,) = program.json("run")["files"]
     assert (file["state"], file["reason"]) == ("unreadable", "Permission denied")
     assert service.records() == {}
     path.chmod(0o644)

@@ -368,7 +368,8 @@ def test_a_file_that_may_not_be_read_stops_it(filled: Service, program: Program)
     before = dumped(filled.redis)
     path = filled.settings.landing_zone / "z.csv"
     path.chmod(0)
-    said = program("rebuild", code=1, powerless=True).stderr
+    program.powerless = True
+    said = program("rebuild", code=1).stderr
     assert "z.csv: Permission denied; the features are as they were" in said
     assert dumped(filled.redis) == before
 
