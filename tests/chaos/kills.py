@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -69,7 +70,8 @@ class Killer:
 
     def before_commit(self) -> None:
         """In the instant after the run was told, before Spark notes the batch as done."""
-        self._at_script(self.world.proxy.after)
+        # One script for all files, so that it is the last one before the commit.
+        self._at_script(self.world.proxy.after, latest=1, files="2000")
         checkpoint = self.world.settings.checkpoints / "run"
         self.uncommitted += _last(checkpoint / "offsets") > _last(checkpoint / "commits")
 
@@ -81,22 +83,30 @@ class Killer:
         self._wait(started, lambda: _last(commits) > before)
         self.world.program.kill(started)
 
-    def _at_script(self, choose: Callable[[int, Callable[[], None]], None]) -> None:
-        killed: list[int] = []
+    def _at_script(
+        self,
+        choose: Callable[[int, Callable[[], None]], None],
+        *,
+        latest: int = 2,
+        files: str = "2",
+    ) -> None:
+        came, killed = threading.Event(), threading.Event()
 
         def kill() -> None:
+            came.set()
             self.world.program.kill(started)
-            killed.append(self.world.proxy.scripts)
+            killed.set()
 
-        started = self._start()
-        choose(self.world.random.randint(1, 2), kill)
-        self._wait(started, lambda: killed)
+        started = self._start(files=files)
+        choose(self.world.random.randint(1, latest), kill)
+        self._wait(started, came.is_set)
+        assert killed.wait(WAIT), "the kill did not end"
 
-    def _start(self, settle: str = "0.2") -> Started:
+    def _start(self, *, settle: str = "0.2", files: str = "2") -> Started:
         return self.world.program.start(
             "run",
             REDIS_URL=self.world.proxy.url,
-            MAX_FILES_PER_TRIGGER="2",
+            MAX_FILES_PER_TRIGGER=files,
             SETTLE_SECONDS=settle,
         )
 
@@ -105,7 +115,7 @@ class Killer:
         while not came():
             self._alive(started, came)
             assert time.monotonic() < deadline, f"the moment did not come within {WAIT} s"
-            time.sleep(0.002)
+            time.sleep(0.005)
 
     def _alive(self, started: Started, came: Callable[[], object] = lambda: False) -> None:
         if started.poll() is not None and not came():
