@@ -18,8 +18,8 @@ class Scan:
     """
     What a file is made of.
 
-    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `mixed`: its lines do
-    not all end the same way. `lines`: how many, with the header. `balanced`: its quotes are even in
+    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `mixed`: its lines
+    do not all end the same way. `lines`: how many, with the header. `balanced`: its quotes are even in
     number. `wide`: a line has more than SEPARATORS of one kind.
     """
 
