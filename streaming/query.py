@@ -152,8 +152,8 @@ class Query:
             raise self._error
         if failed is not None:
             raise RunFailed(
-                f"{_cause(failed)}; if it stays, delete {self._settings.checkpoints}, "
-                "from which nothing is lost"
+                f"{session.cause(failed)}; what was committed stays, and the next run goes on from "
+                f"there. If it stays, delete {self._settings.checkpoints}: nothing is lost with it"
             ) from self._error
 
     @contextmanager
