@@ -50,19 +50,20 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
 
 
 def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
-    """Yield the rejected rows, of one file or of all, in order of file names."""
-    paths = [_path(directory, file)] if file else _all(directory)
+    """Yield the rejected rows, of one file (and those of its name in the archive) or of all, in order."""
+    paths = _all(directory)
+    if file is not None:
+        exact = _path(directory, file)
+        paths = [p for p in paths if p == exact or ("/" not in file and p.name == exact.name)]
     for path in paths:
-        if path.exists():
-            with path.open(encoding="utf-8") as reader:
-                yield from map(json.loads, reader)
+        yield from _rows(path)
 
 
 def rename(directory: Path, file: str, new: str) -> None:
     """Let the rejected rows of a file be those of its new name."""
     before = _path(directory, file)
     if before.exists():
-        write(directory, new, ((row["reason"], row["raw"]) for row in rows(directory, file)))
+        write(directory, new, ((row["reason"], row["raw"]) for row in _rows(before)))
         before.unlink(missing_ok=True)
 
 
@@ -72,6 +73,11 @@ def keep(directory: Path, files: Iterable[str]) -> None:
     for path in _all(directory):
         if path not in kept:
             path.unlink(missing_ok=True)
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8") as reader:
+        yield from map(json.loads, reader)
 
 
 def _all(directory: Path) -> list[Path]:

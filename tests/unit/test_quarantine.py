@@ -124,3 +124,28 @@ def test_a_quarantine_that_can_not_be_written_says_so_and_what_to_do(tmp_path: P
         EnvironmentRefused, match=r"nothing was counted\. Make it writable or set QUARANTINE"
     ):
         quarantine.write(tmp_path / "q", "x.csv", ROWS)
+
+
+def test_rows_go_with_a_file_to_its_new_name_and_are_found_under_the_old_one(tmp_path: Path) -> None:
+    archived = "_archive/2026-11/a.csv"
+    quarantine.write(tmp_path, "a.csv", [("first", "1"), ("second", "2")])
+    quarantine.rename(tmp_path, "a.csv", archived)
+    quarantine.write(tmp_path, "a.csv", [("third", "3")])
+    quarantine.rename(tmp_path, "never.csv", "_archive/2026-11/never.csv")
+
+    assert [(r["file"], r["raw"]) for r in quarantine.rows(tmp_path)] == [
+        (archived, "1"),
+        (archived, "2"),
+        ("a.csv", "3"),
+    ]
+    assert [r["raw"] for r in quarantine.rows(tmp_path, "a.csv")] == ["1", "2", "3"]
+    assert [r["raw"] for r in quarantine.rows(tmp_path, archived)] == ["1", "2"]
+    quarantine.rename(tmp_path, "a.csv", "_archive/2026-11/a~0.csv")
+    assert [r["raw"] for r in quarantine.rows(tmp_path, archived)] == ["1", "2"]
+
+
+def test_only_the_rows_of_files_that_are_kept_stay(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv", "_archive/2026-11/a.csv"):
+        quarantine.write(tmp_path, name, [("no", name)])
+    quarantine.keep(tmp_path, ["b.csv", "c.csv"])
+    assert [r["file"] for r in quarantine.rows(tmp_path)] == ["b.csv"]
