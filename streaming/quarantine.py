@@ -50,7 +50,7 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
 
 
 def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
-    """Yield the rejected rows, of one file (and those of its name in the archive) or of all, in order."""
+    """Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order."""
     paths = _all(directory)
     if file is not None:
         exact = _path(directory, file)
