@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,25 @@ def test_a_file_overwritten_on_the_way_is_not_taken_for_the_counted_one(service:
     archive.sweep(service.settings, service.store())
     assert landed(service) == ["a.csv"]
     assert [(o.new, o.duplicates) for o in service.run()] == [(1, 1)]
+    service.holds(both)
+
+
+def test_a_file_overwritten_while_its_record_moves_stays_and_counts(service: Service) -> None:
+    service.put("a.csv", [row(1)])
+    off = load(**{**service.settings.model_dump(), "archive": False, "_env_file": None})
+    Service(service.spark, off, off.redis_url.get_secret_value()).run()  # type: ignore[union-attr]
+    store = service.store()
+    moved, both = store.refile, ""
+
+    def refile(moves: Mapping[str, str]) -> None:
+        nonlocal both
+        moved(moves)
+        both = service.put("a.csv", [row(1), row(2)])
+
+    store.refile = refile  # type: ignore[method-assign]
+    assert archive.sweep(service.settings, store) == 0
+    assert (landed(service), archived(service)) == (["a.csv"], [])
+    service.run()
     service.holds(both)
 
 
