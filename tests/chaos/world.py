@@ -130,7 +130,7 @@ class World:
                     number = self._companies
                     self._companies += 1
             values = chance if chance.random() < alter else random.Random(number)
-            cents = values.choice((values.randrange(1, 100), values.randrange(10**11), 10**13 + number))
+            cents = values.choice((values.randrange(1, 100), values.randrange(10**11), 10**12 + number))
             made.append(row(number, f"{cents // 100}.{cents % 100:02d}", *values.choice(PLACES)))
         return made
 
