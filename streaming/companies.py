@@ -1,15 +1,19 @@
 """
-One file of companies: what it adds up to, which companies are in it, and the rows that do not fit.
+Files of companies: what each adds up to, which companies are in it, and the rows that do not fit.
 
 DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 """
 
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import duckdb
@@ -55,98 +59,102 @@ class Summary:
     A file in numbers.
 
     `places` has one row per spelling of a place, each company once: cidade (text), estado (text),
-    capital_social_total (decimal, reais), quantidade_empresas (int64).
+    capital_social_total (decimal, reais), quantidade_empresas (int64). It is None where a company
+    repeats inside the file: `without` tells them then.
     """
 
     read: int
     rejected: int
     wrong_digits: int
     companies: ledger.Companies
-    places: pa.Table
+    places: pa.Table | None
 
 
 class Reading:
-    """A file that is open for reading; made by `reading`."""
+    """Files in one dialect, open for reading; they are numbered as they are given."""
 
-    def __init__(self, connection: Connection, path: str, dialect: Dialect, rules: Rules) -> None:
+    def __init__(
+        self, connection: Connection, paths: Sequence[str], dialect: Dialect, rules: Rules
+    ) -> None:
         self.dialect = dialect
-        self._path = path
+        self._paths = paths
         self._connection = connection
         self._parameters = [dialect.brazilian, rules.now, rules.strict]
-        self._in_pieces = dialect.rows is not None
-        connection.execute(_view(path, dialect, parallel=True))
+        self._in_pieces = dialect.in_pieces
+        with _rejecting():
+            connection.execute(_view(paths, dialect, parallel=True))
 
-    def summary(self) -> Summary:
+    def summaries(self) -> list[Summary]:
         """
-        Summarise the whole file, each company once: its earliest line that fits.
+        Summarise each file.
 
         Guarantee: `read` is the rows that fit, however often their company repeats, and `rejected`.
 
         Raises:
-            FileRejected: where a row ends can not be told.
+            FileRejected: a file is no CSV, or where a row ends can not be told.
         """
         self._forget()
-        table = self._table("summary")
-        rows = _total(table["rows"]) + self._unreadable()
-        if self._lost(rows):
-            return self.summary()
-        fits = table.filter(table["fits"])
-        ids = fits["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        companies = ledger.from_ids(ids.astype(np.uint64))
-        if len(ids) > ledger.size(companies):
-            places = self.summary_without({})
-        else:
-            counts = pc.list_value_length(fits["companies"]).cast(pa.int64())
-            places = fits.select(PLACES.names[:3]).append_column(PLACES.names[3], counts)
-        return Summary(
-            read=rows,
-            rejected=rows - len(ids),
-            wrong_digits=_total(table["wrong_digits"]),
-            companies=companies,
-            places=places.cast(PLACES),
-        )
+        found = self._by_file("summary")
+        unreadable = self._unreadable()
+        if self._lost(sum(_total(table["rows"]) for table in found) + sum(unreadable)):
+            return self.summaries()
+        return [_summary(*of_one) for of_one in zip(found, unreadable, strict=True)]
 
-    def summary_without(self, leave_out: ledger.Companies) -> pa.Table:
-        """Return the places once more, without the companies in `leave_out`."""
+    def without(self, left_out: Sequence[ledger.Companies]) -> list[pa.Table]:
+        """Return the places of each file, each company once, without these companies of it."""
         self._make_whole()
-        ids = pa.table({"company": ledger.to_ids(leave_out)})
-        self._connection.register("left_out", ids)
+        ids = [ledger.to_ids(companies) for companies in left_out]
+        numbers = np.repeat(np.arange(len(ids)), [len(some) for some in ids])
+        table = pa.table({"file": numbers, "company": np.concatenate(ids)})
+        self._connection.register("left_out", table)
         self._connection.execute("DELETE FROM leave_out")
         self._connection.execute("INSERT INTO leave_out FROM left_out")
         self._connection.unregister("left_out")
-        return self._table("summary_once").cast(PLACES)
+        return [places.cast(PLACES) for places in self._by_file("summary_once")]
+
+    def counts(self) -> list[int]:
+        """Return how many rows each file has, whether they fit or not."""
+        self._forget()
+        with _rejecting():
+            rows = self._connection.execute("SELECT file, count(*) FROM raw GROUP BY file").fetchall()
+        counts = self._unreadable()
+        for number, count in rows:
+            counts[number] += count
+        return counts
 
     def rows(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that fit: line, empresa (12 characters), cidade, estado, capital_social."""
+        """Yield a file's rows that fit: line, empresa (12 characters), cidade, estado, capital."""
         self._make_whole()
         self._forget()
-        relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
-        yield from relation.fetch_record_batch(ROWS_AT_ONCE)
+        with _rejecting():
+            relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
+            yield from relation.fetch_record_batch(ROWS_AT_ONCE)
 
-    def rejected(self) -> Iterator[tuple[str, str]]:
+    def rejected(self) -> Iterator[tuple[int, str, str]]:
         """
-        Yield every rejected row: its reason and its text.
+        Yield every rejected row: the number of its file, its reason and its text.
 
         The text of a row that could not be split is the line itself; that of a row with values that
         do not fit is made of its values, quoted where they need it.
         """
         self._forget()
-        result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
-        while rows := result.fetchmany(10_000):
-            yield from rows
-        lines = self._connection.execute(
-            "SELECT arg_min(error_type, coalesce(column_idx, 0)), coalesce(any_value(csv_line), '')"
-            " FROM reject_errors GROUP BY line_byte_position ORDER BY line_byte_position"
-        )
+        with _rejecting():
+            result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
+            while rows := result.fetchmany(10_000):
+                yield from rows
+        lines = self._connection.execute(f"""
+            SELECT {_number(self._paths, 'file_path')}, arg_min(error_type, coalesce(column_idx, 0)),
+                   coalesce(any_value(csv_line), '')
+            FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
+            GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
         while lines_read := lines.fetchmany(10_000):
-            for error, line in lines_read:
-                yield _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+            for file, error, line in lines_read:
+                yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
 
     def _make_whole(self) -> None:
         """See to it that no row is lost where nothing else counts them."""
         if self._in_pieces:
-            self._forget()
-            self._lost(self._count("SELECT count(*) FROM raw") + self._unreadable())
+            self._lost(sum(self.counts()))
 
     def _lost(self, rows: int) -> bool:
         """
@@ -163,23 +171,43 @@ class Reading:
             return False
         if not self.dialect.balanced:  # the last row of a file, if open, one thread alone drops
             raise FileRejected("unbalanced quotes")
-        self._connection.execute(_view(self._path, self.dialect, parallel=False))
+        with _rejecting():
+            self._connection.execute(_view(self._paths, self.dialect, parallel=False))
         return True
 
-    def _unreadable(self) -> int:
-        return self._count("SELECT count(DISTINCT line_byte_position) FROM reject_errors")
+    def _unreadable(self) -> list[int]:
+        counts = [0] * len(self._paths)
+        found = self._connection.execute(
+            f"SELECT {_number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
+            " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
+        )
+        for number, count in found.fetchall():
+            counts[number] = count
+        return counts
 
     def _forget(self) -> None:
         for table in ("reject_errors", "reject_scans"):
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _table(self, macro: str) -> pa.Table:
-        relation = self._connection.sql(f"FROM {macro}(?, ?, ?)", params=self._parameters)
-        return relation.to_arrow_table()
+    def _by_file(self, macro: str) -> list[pa.Table]:
+        with _rejecting():
+            result: Any = self._connection.execute(f"FROM {macro}(?, ?, ?)", self._parameters)
+            with warnings.catch_warnings():  # it would rather plan a query twice than copy its result
+                warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+                table = result.to_arrow_reader().read_all().combine_chunks()
+        files = table["file"].to_numpy()
+        if len(self._paths) > 1:
+            order = np.argsort(files, kind="stable")
+            table, files = table.take(order), files[order]
+        bounds = np.searchsorted(files, np.arange(len(self._paths) + 1))
+        table = table.drop_columns("file")
+        return [table.slice(start, end - start) for start, end in pairwise(bounds)]
 
-    def _count(self, query: str) -> int:
-        rows = self._connection.execute(query).fetchall()
-        return int(rows[0][0])
+
+@cache
+def connection(threads: int) -> Connection:
+    """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
+    return connect(threads)
 
 
 def connect(threads: int) -> Connection:
@@ -203,13 +231,18 @@ def reading(
         FileRejected: the file as a whole can not be read; the message says why.
     """
     with dialect.plain(descriptor, gzipped=gzipped) as (path, found):
-        try:
-            yield Reading(connection, path, found, rules)
-        except duckdb.InvalidInputException as error:
-            raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
+        yield Reading(connection, [path], found, rules)
 
 
-def _view(path: str, dialect: Dialect, *, parallel: bool) -> str:
+@contextmanager
+def _rejecting() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
+
+
+def _view(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
     names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     special = f'["{dialect.separator}\\r\\n]'
@@ -219,13 +252,35 @@ def _view(path: str, dialect: Dialect, *, parallel: bool) -> str:
         for name in names
     )
     values = ", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)
+    number = _number(paths, "filename") if len(paths) > 1 else "0"
     return f"""
         CREATE OR REPLACE TEMP VIEW raw AS
-        SELECT {values}, concat_ws('{dialect.separator}', {quoted}) AS text
-        FROM read_csv('{path}', auto_detect = false, header = true, delim = '{dialect.separator}',
+        SELECT {number} AS file, {values}, concat_ws('{dialect.separator}', {quoted}) AS text
+        FROM read_csv({list(paths)}, auto_detect = false, header = true, delim = '{dialect.separator}',
                       quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
                       strict_mode = true, parallel = {parallel}, store_rejects = true, rejects_limit = 0,
                       rejects_line_size_limit = 100000000)"""
+
+
+def _number(paths: Sequence[str], path: str) -> str:
+    """Return the SQL of a file's number, by its path."""
+    return f"list_position({list(paths)}, {path}) - 1"
+
+
+def _summary(table: pa.Table, unreadable: int) -> Summary:
+    """Return what the rows of `summary` of one file, and as many that could not be split, come to."""
+    fitting = table.filter(table["fits"])
+    ids = fitting["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    companies = ledger.from_ids(ids.astype(np.uint64, copy=False))
+    counts = pc.list_value_length(fitting["companies"]).cast(pa.int64())
+    places = fitting.select(PLACES.names[:3]).append_column(PLACES.names[3], counts).cast(PLACES)
+    return Summary(
+        read=(read := _total(table["rows"]) + unreadable),
+        rejected=read - len(ids),
+        wrong_digits=_total(table["wrong_digits"]),
+        companies=companies,
+        places=places if len(ids) == ledger.size(companies) else None,
+    )
 
 
 def _total(column: pa.ChunkedArray) -> int:

@@ -1,10 +1,11 @@
 -- The rules: what a row must look like to count. One macro a column: *_reason says why not (NULL: fits).
 -- The reader gives a view raw(cnpj, data_abertura, cidade, estado, capital_social), all text; the
--- same macros are called over a plain table by the tests. `text` is the row as text, for the quarantine.
+-- same macros are called over a plain table by the tests. `file` is the number of the file that a row is
+-- of, `text` the row as text, for the quarantine.
 CREATE OR REPLACE TEMP VIEW raw AS
-    SELECT '' AS cnpj, '' AS data_abertura, '' AS cidade, '' AS estado, '' AS capital_social, '' AS text
+    SELECT 0 AS file, '' AS cnpj, '' AS data_abertura, '' AS cidade, '' AS estado, '' AS capital_social, '' AS text
     LIMIT 0;
-CREATE OR REPLACE TEMP TABLE leave_out (company UBIGINT);
+CREATE OR REPLACE TEMP TABLE leave_out (file BIGINT, company UBIGINT);
 
 CREATE OR REPLACE MACRO blank(v) AS trim(v, e' \t');
 
@@ -34,19 +35,18 @@ END;
 
 -- Check digits, modulo 11 over weights 2 to 9 from the right; a character's value is its ASCII code
 -- less 48 (Receita Federal, "Cálculo do dígito verificador do CNPJ alfanumérico").
-CREATE OR REPLACE MACRO check_digit(weighted) AS
-    CASE WHEN weighted % 11 < 2 THEN 0 ELSE 11 - weighted % 11 END;
+CREATE OR REPLACE MACRO check_digit(weighted) AS (11 - weighted % 11) % 11 % 10;
 CREATE OR REPLACE MACRO check_digits(w1, w2) AS
     check_digit(w1) * 10 + check_digit(w2 + 2 * check_digit(w1));
+-- The digit at 10^k is n // 10^k - 10 * (n // 10^(k+1)), and -10 is 1 modulo 11: so each n // 10^k comes with
+-- the weight of its last digit and that of the next one to the right. Where they add up to 11, it counts for nothing.
 CREATE OR REPLACE MACRO numeric_check_digits(n) AS check_digits(
-      n // 10000000000000 % 10 * 5 + n // 1000000000000 % 10 * 4 + n // 100000000000 % 10 * 3
-    + n // 10000000000 % 10 * 2 + n // 1000000000 % 10 * 9 + n // 100000000 % 10 * 8
-    + n // 10000000 % 10 * 7 + n // 1000000 % 10 * 6 + n // 100000 % 10 * 5
-    + n // 10000 % 10 * 4 + n // 1000 % 10 * 3 + n // 100 % 10 * 2,
-      n // 10000000000000 % 10 * 6 + n // 1000000000000 % 10 * 5 + n // 100000000000 % 10 * 4
-    + n // 10000000000 % 10 * 3 + n // 1000000000 % 10 * 2 + n // 100000000 % 10 * 9
-    + n // 10000000 % 10 * 8 + n // 1000000 % 10 * 7 + n // 100000 % 10 * 6
-    + n // 10000 % 10 * 5 + n // 1000 % 10 * 4 + n // 100 % 10 * 3);
+      n // 10000000000000 * 9 + n // 1000000000000 * 7 + n // 100000000000 * 5
+    + n // 1000000000 * 6 + n // 100000000 * 4 + n // 10000000 * 2
+    + n // 100000 * 9 + n // 10000 * 7 + n // 1000 * 5 + n // 100 * 2,
+      n // 1000000000000 * 9 + n // 100000000000 * 7 + n // 10000000000 * 5
+    + n // 100000000 * 6 + n // 10000000 * 4 + n // 1000000 * 2
+    + n // 10000 * 9 + n // 1000 * 7 + n // 100 * 3);
 CREATE OR REPLACE MACRO weighted(s, weights) AS
     list_sum([(ascii(s[i]) - 48) * weights[i] FOR i IN range(1, 13)]);
 CREATE OR REPLACE MACRO alphanumeric_check_digits(s) AS check_digits(
@@ -113,21 +113,25 @@ CREATE OR REPLACE MACRO capital_social_reason(v, brazilian) AS CASE
 END;
 
 -- Every row of raw, read: `fits` when all but the place does. cidade and estado have few distinct
--- values, so they are looked at once a group (`summary`). What is rare (blanks around a value,
--- letters in a CNPJ) is tried only where the plain form fails: in a CASE, the only expression that
--- DuckDB evaluates for just those rows.
+-- values, so they are looked at once a group (`summary`). Values in their usual form are seen to be so
+-- by what is cheapest; the rules above are asked about all others, in a CASE, the only expression that
+-- DuckDB evaluates for just those rows. Opened is in UTC: comparing instants costs a calendar each.
 CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
-    WITH tried AS (
-        SELECT *, cnpj_number(cnpj) AS number0, instant(data_abertura) AS opened0,
-               capital(capital_social, brazilian) AS capital0
+    WITH usual AS (
+        SELECT *,
+               CASE WHEN regexp_full_match(cnpj, '[0-9]{14}') THEN cnpj::UBIGINT END AS number0,
+               CASE WHEN data_abertura LIKE '____-__-__T__:__:__Z'
+                    THEN try_strptime(data_abertura, '%Y-%m-%dT%H:%M:%SZ') END AS opened0,
+               CASE WHEN NOT brazilian THEN try_cast(capital_social AS DECIMAL(14, 2)) END AS capital0
         FROM raw),
     valued AS (
         SELECT *,
                CASE WHEN number0 IS NULL THEN cnpj_number(blank(cnpj)) ELSE number0 END AS number,
-               CASE WHEN opened0 IS NULL THEN instant(blank(data_abertura)) ELSE opened0 END AS opened,
-               CASE WHEN capital0 IS NULL THEN capital(blank(capital_social), brazilian)
-                    ELSE capital0 END AS capital
-        FROM tried),
+               CASE WHEN opened0 IS NULL THEN instant(blank(data_abertura)) AT TIME ZONE 'UTC'
+                    ELSE opened0 END AS opened,
+               CASE WHEN capital0 >= 0 AND capital0::VARCHAR = capital_social THEN capital0
+                    ELSE capital(blank(capital_social), brazilian) END AS capital
+        FROM usual),
     identified AS (
         SELECT *,
                CASE WHEN number IS NULL THEN alphanumeric_company(blank(cnpj))
@@ -137,46 +141,47 @@ CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
         FROM valued)
     SELECT *,
            company IS NOT NULL AND capital IS NOT NULL AND NOT (strict AND wrong_digits)
-           AND coalesce(opened BETWEEN TIMESTAMPTZ '1800-01-01 00:00:00Z' AND now + INTERVAL 1 DAY,
-                        false) AS fits
+           AND coalesce(opened BETWEEN TIMESTAMP '1800-01-01 00:00:00'
+                        AND (now + INTERVAL 1 DAY) AT TIME ZONE 'UTC', false) AS fits
     FROM identified;
 
--- One row per spelling of a place: what its rows add up to, and the companies in them.
+-- One row per file and spelling of a place: what its rows add up to, and the companies in them.
 CREATE OR REPLACE MACRO summary(brazilian, now, strict) AS TABLE
     WITH spelled AS (
-        SELECT cidade, estado,
+        SELECT file, cidade, estado,
                count(*) AS rows,
                count(*) FILTER (wrong_digits) AS wrong_digits,
                sum(capital) FILTER (fits) AS total,
                list(company) FILTER (fits) AS companies
         FROM rows_read(brazilian, now, strict)
-        GROUP BY cidade, estado)
-    SELECT city(cidade) AS cidade, blank(estado) AS estado, rows, wrong_digits,
+        GROUP BY file, cidade, estado)
+    SELECT file, city(cidade) AS cidade, blank(estado) AS estado, rows, wrong_digits,
            place_reason(cidade, estado) IS NULL AND companies IS NOT NULL AS fits,
            CASE WHEN fits THEN total END AS capital_social_total,
            CASE WHEN fits THEN companies END AS companies
     FROM spelled;
 
--- The same sums, each company once (its earliest line) and without those in leave_out(company).
+-- The same sums, each company once (its earliest line) and without those in leave_out(file, company).
 CREATE OR REPLACE MACRO summary_once(brazilian, now, strict) AS TABLE
     WITH numbered AS (
         SELECT row_number() OVER () AS line, * FROM rows_read(brazilian, now, strict)),
     firsts AS (
-        SELECT company, arg_min({'cidade': cidade, 'estado': estado, 'capital': capital}, line) AS row
+        SELECT file, company, arg_min({'cidade': cidade, 'estado': estado, 'capital': capital}, line) AS row
         FROM numbered
         WHERE fits AND place_reason(cidade, estado) IS NULL
-        GROUP BY company),
+        GROUP BY file, company),
     spelled AS (
-        SELECT row.cidade AS cidade, row.estado AS estado, sum(row.capital) AS total, count(*) AS n
-        FROM firsts ANTI JOIN leave_out USING (company)
+        SELECT file, row.cidade AS cidade, row.estado AS estado, sum(row.capital) AS total, count(*) AS n
+        FROM firsts ANTI JOIN leave_out USING (file, company)
         GROUP BY ALL)
-    SELECT city(cidade) AS cidade, blank(estado) AS estado,
+    SELECT file, city(cidade) AS cidade, blank(estado) AS estado,
            total AS capital_social_total, n AS quantidade_empresas
     FROM spelled;
 
 -- The rows that do not fit, each with its first reason in the order of the columns.
 CREATE OR REPLACE MACRO rows_rejected(brazilian, now, strict) AS TABLE
-    SELECT coalesce(cnpj_reason(blank(cnpj)),
+    SELECT file,
+           coalesce(cnpj_reason(blank(cnpj)),
                     CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
                     data_abertura_reason(blank(data_abertura), now),
                     place_reason(cidade, estado),

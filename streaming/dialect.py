@@ -39,15 +39,16 @@ class Dialect:
     """
     What a reader has to know about a file; `header` keeps the file's order of columns.
 
-    `rows` is how many lines there are below the header, for a file that is read in pieces, else None;
-    `balanced` whether its quotes are even in number.
+    `rows` is how many lines there are below the header, `balanced` whether quotes are even in number,
+    `in_pieces` whether the file is so large that it is read in pieces.
     """
 
     header: tuple[str, ...]
     separator: str
     extra: tuple[str, ...]
-    rows: int | None = None
+    rows: int = 0
     balanced: bool = True
+    in_pieces: bool = False
 
     @property
     def brazilian(self) -> bool:
@@ -118,8 +119,8 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _normalise(source, copy, latin1=found.latin1)
             source = copy
-        if os.fstat(source.fileno()).st_size > PIECE_BYTES:
-            dialect = replace(dialect, rows=found.lines - 1, balanced=found.balanced)
+        in_pieces = os.fstat(source.fileno()).st_size > PIECE_BYTES
+        dialect = replace(dialect, rows=found.lines - 1, balanced=found.balanced, in_pieces=in_pieces)
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 

@@ -33,7 +33,8 @@ def summarise(
     Returns:
         For each file one row with `report` (JSON of `Report`); for each ledger block it has companies
         in, one row with `block` and `companies` (roaring bitmap); for each spelling of a place one
-        row with `cidade`, `estado`, `capital_social_total` (reais) and `quantidade_empresas`.
+        row with `cidade`, `estado`, `capital_social_total` (reais) and `quantidade_empresas`, unless a
+        company repeats inside the file: then with `leave_out` alone.
         Every row has `file`, the number of its source; the columns of the other kinds are null.
     """
     directory = str(quarantine_dir)

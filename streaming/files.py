@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
@@ -26,6 +26,16 @@ class File(NamedTuple):
     mtime: int
     path: str
     size: int
+
+
+class Sized(Protocol):
+    """What has a size in bytes."""
+
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+
+SizedT = TypeVar("SizedT", bound=Sized)
 
 
 def is_looked_at(name: str) -> bool:
@@ -101,9 +111,9 @@ def stands_still(landing_zone: Path, file: File, seconds: float) -> bool:
         return False
 
 
-def batches(files: Iterable[File], most_files: int, most_bytes: int) -> Iterator[list[File]]:
+def batches(files: Iterable[SizedT], most_files: int, most_bytes: int) -> Iterator[list[SizedT]]:
     """Cut files, in order, into batches of bounded count and bytes; a larger file stands alone."""
-    batch: list[File] = []
+    batch: list[SizedT] = []
     size = 0
     for file in files:
         if batch and (len(batch) >= most_files or size + file.size > most_bytes):

@@ -110,7 +110,7 @@ class Ingest:
                 self._store.companies(ledger.blocks(companies.values())),
             )
             by_path = dict(zip((f.path for f in counted), verdicts, strict=True))
-            increments = self._increments(summaries, open_, by_path, rules)
+            increments = self._increments(summaries, open_, by_path, reports, rules)
         finally:
             summaries.unpersist()
         new_records = {}
@@ -165,12 +165,16 @@ class Ingest:
         summaries: DataFrame,
         files: list[File],
         verdicts: dict[str, ledger.Verdict],
+        reports: dict[str, Report],
         rules: Rules,
     ) -> dict[tuple[str, str], tuple[Decimal, int]]:
         """Add up what is new: all of the files without repeats, and part of those with some."""
-        counted = {n: verdicts[f.path] for n, f in enumerate(files) if f.path in verdicts}
-        partly = [files[n] for n, verdict in counted.items() if verdict.repeats and verdict.new]
-        repeating = [n for n, verdict in counted.items() if verdict.repeats]
+        repeating = [
+            n
+            for n, f in enumerate(files)
+            if f.path in verdicts and (verdicts[f.path].repeats or reports[f.path].repeats)
+        ]
+        partly = [files[n] for n in repeating if verdicts[files[n].path].new]
         total = features.aggregate(summaries.where(~F.col("file").isin(repeating)))
         if not partly:
             return _places(total)

@@ -43,11 +43,13 @@ class Report:
 
     `outcome` is `read`, `rejected` (as a whole, see `reason`), `changed` (it is not, or no longer, the
     file it should be) or `unreadable` (the system refused, see `reason`; it may work later).
+    `repeats`: a company repeats inside the file, so that its places take another look.
     """
 
     outcome: str
     read: int = 0
     rejected: int = 0
     wrong_digits: int = 0
+    repeats: bool = False
     extra: list[str] = field(default_factory=list)
     reason: str | None = None

@@ -1,16 +1,20 @@
-"""The rows that one file becomes on an executor; `features.summarise` describes them."""
+"""The rows that files become on an executor; `features.summarise` describes them."""
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from streaming import companies, dialect, ledger, quarantine
-from streaming.companies import PLACES
+from streaming.companies import PLACES, Reading
+from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import FileChanged, FileRejected
+from streaming.files import batches
 from streaming.sources import Report, Rules, Source
 
 _ARROW = pa.schema(
@@ -23,19 +27,28 @@ _ARROW = pa.schema(
     ]
 )
 
+# Planning a query takes as long as reading some thousand rows: small files share one. All of them are
+# open meanwhile, each up to three times.
+FILES_AT_ONCE = 128
+
 Batches = Iterator[pa.RecordBatch]
+Tables = Iterator[pa.Table]
+Told = list[tuple[int, list[pa.Table]]]
+"""Of each file, how many rows were read, and what is told of it."""
 
 
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, threads: int) -> Batches:
-    """Yield the rows of these files, one after another, with so many threads for each."""
-    connection = companies.connect(threads)
-    for source in sources:
-        yield from summary_of(connection, source, rules, Path(quarantine_dir))
+    """Yield the rows of these files, as `features.summarise` describes them."""
+    connection = companies.connection(threads)
+    for some in batches(sources, FILES_AT_ONCE, PIECE_BYTES):
+        tables = _read(connection, some, rules, Path(quarantine_dir))
+        whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
+        yield from whole.combine_chunks().to_batches()
 
 
 def rows(sources: list[Source], rules: Sequence[Rules], threads: int) -> Batches:
     """Yield the rows that fit, of one file after another, as `features.rows` describes them."""
-    connection = companies.connect(threads)
+    connection = companies.connection(threads)
     for source in sources:
         try:
             with (
@@ -54,46 +67,121 @@ def rows(sources: list[Source], rules: Sequence[Rules], threads: int) -> Batches
             raise FileRejected(f"{source.path}: {error}") from None
 
 
-def summary_of(
-    connection: companies.Connection, source: Source, rules: Rules, quarantine_dir: Path
-) -> Batches:
-    """Yield the rows of one file, as `summarise` describes them."""
-    blocks: dict[str, bytes] = {}
-    try:
-        with (
-            dialect.opened(Path(source.location), source.size, source.mtime) as descriptor,
-            companies.reading(
-                connection, descriptor, rules, gzipped=source.path.endswith(".gz")
-            ) as reading,
-        ):
-            if source.leave_out is None:
-                summary = reading.summary()
-                rejected = reading.rejected() if summary.rejected else ()
-                written = quarantine.write(quarantine_dir, source.path, rejected)
-                assert written == summary.rejected, (source.path, written, summary.rejected)
-                places, blocks = summary.places, ledger.pack(summary.companies)
-                counts = (summary.read, summary.rejected, summary.wrong_digits)
-                report = Report("read", *counts, extra=list(reading.dialect.extra))
+@dataclass(frozen=True)
+class _Open:
+    """A file that is open; closing it looks whether it has changed meanwhile."""
+
+    source: Source
+    path: str
+    dialect: Dialect
+    closing: ExitStack
+
+
+def _read(
+    connection: companies.Connection, sources: Sequence[Source], rules: Rules, directory: Path
+) -> Tables:
+    """Yield the rows of files that are open at once; those in one dialect are read as one."""
+    alike: dict[tuple[object, ...], list[_Open]] = {}
+    with ExitStack() as closing:
+        for source in sources:
+            try:
+                file = _open(source)
+            except (FileRejected, dialect.Changed, OSError) as error:
+                yield _failed(source, error, directory)
             else:
-                places = reading.summary_without(ledger.unpack(source.leave_out))
-                report = Report("read")
-        yield _table(source.number, **{n: places[n].combine_chunks() for n in places.column_names})
-        yield _table(source.number, block=list(blocks), companies=list(blocks.values()))
+                closing.push(file.closing)
+                found = file.dialect
+                alike.setdefault((found.header, found.separator, found.in_pieces), []).append(file)
+        for files in alike.values():
+            yield from _read_alike(connection, files, rules, directory)
+
+
+def _open(source: Source) -> _Open:
+    with ExitStack() as closing:
+        descriptor = closing.enter_context(
+            dialect.opened(Path(source.location), source.size, source.mtime)
+        )
+        gzipped = source.path.endswith(".gz")
+        path, found = closing.enter_context(dialect.plain(descriptor, gzipped=gzipped))
+        return _Open(source, path, found, closing.pop_all())
+
+
+def _read_alike(
+    connection: companies.Connection, files: list[_Open], rules: Rules, directory: Path
+) -> Tables:
+    """
+    Yield the rows of files in one dialect.
+
+    A file is read alone where one of them is no CSV, and where it has not as many rows as lines: seen
+    with a quote that does not close, which DuckDB drops or not, depending on the files before it.
+    """
+    try:
+        reading = Reading(connection, [file.path for file in files], files[0].dialect, rules)
+        again = files[0].source.leave_out is not None
+        told = _without(reading, files) if again else _summarised(reading, files, directory)
     except FileRejected as error:
-        report = Report("rejected", reason=str(error))
-        quarantine.write(quarantine_dir, source.path, ())
-    except dialect.Changed:
-        report = Report("changed")
-    except OSError as error:
-        report = Report("unreadable", reason=error.strerror or str(error))
-    yield _table(source.number, report=[json.dumps(asdict(report))])
+        if len(files) == 1:
+            told = [(0, [_failed(files[0].source, error, directory)])]
+        else:
+            told = [(-1, [])] * len(files)
+    for file, (rows, tables) in zip(files, told, strict=True):
+        if len(files) > 1 and rows != file.dialect.rows:
+            yield from _read_alike(connection, [file], rules, directory)
+            continue
+        try:
+            file.closing.close()
+        except dialect.Changed as error:
+            yield _failed(file.source, error, directory)
+        else:
+            yield from tables
 
 
-def _table(number: int, **columns: Any) -> pa.RecordBatch:
-    rows = len(next(iter(columns.values())))
-    columns["file"] = [number] * rows
-    arrays = [
-        pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(rows, f.type)
-        for f in _ARROW
+def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
+    """Return the rows of each file; its rejected rows go to the quarantine, and what was there goes."""
+    summaries = reading.summaries()
+    rejected = reading.rejected() if any(s.rejected for s in summaries) else iter(())
+    written = dict.fromkeys(range(len(files)), 0)
+    for number, rows in groupby(sorted(rejected) if len(files) > 1 else rejected, itemgetter(0)):
+        path = files[number].source.path
+        written[number] = quarantine.write(directory, path, (row[1:] for row in rows))
+    told = []
+    for number, (file, summary) in enumerate(zip(files, summaries, strict=True)):
+        if not summary.rejected:
+            quarantine.write(directory, file.source.path, ())
+        assert written[number] == summary.rejected, (file.source.path, written[number], summary)
+        blocks = ledger.pack(summary.companies)
+        counts = (summary.read, summary.rejected, summary.wrong_digits, summary.places is None)
+        tables = [
+            _of(file.source, pa.table({"block": list(blocks), "companies": list(blocks.values())})),
+            _report(file.source, Report("read", *counts, list(file.dialect.extra))),
+        ]
+        if summary.places is not None:
+            tables.append(_of(file.source, summary.places))
+        told.append((summary.read, tables))
+    return told
+
+
+def _without(reading: Reading, files: list[_Open]) -> Told:
+    left_out = [ledger.unpack(file.source.leave_out or {}) for file in files]
+    counts = reading.counts() if len(files) > 1 else [0]
+    return [
+        (rows, [_of(file.source, places), _report(file.source, Report("read"))])
+        for rows, file, places in zip(counts, files, reading.without(left_out), strict=True)
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
+
+
+def _failed(source: Source, error: Exception, directory: Path) -> pa.Table:
+    if isinstance(error, FileRejected):
+        quarantine.write(directory, source.path, ())
+        return _report(source, Report("rejected", reason=str(error)))
+    if isinstance(error, OSError):
+        return _report(source, Report("unreadable", reason=error.strerror or str(error)))
+    return _report(source, Report("changed"))
+
+
+def _report(source: Source, report: Report) -> pa.Table:
+    return _of(source, pa.table({"report": [json.dumps(asdict(report))]}))
+
+
+def _of(source: Source, table: pa.Table) -> pa.Table:
+    return table.append_column("file", pa.array([source.number] * len(table), pa.int32()))

@@ -58,7 +58,7 @@ connection = companies.connect(1)
 
 def fill(rows: Iterable[Row]) -> None:
     """Make raw hold these rows, their numbers as their text."""
-    table = pa.Table.from_pylist([row | {"text": str(n)} for n, row in enumerate(rows)])
+    table = pa.Table.from_pylist([row | {"text": str(n), "file": 0} for n, row in enumerate(rows)])
     connection.register("filled", table)
     connection.execute("CREATE OR REPLACE TEMP VIEW raw AS FROM filled")
 
@@ -70,7 +70,7 @@ def reasons(
     rows = list(rows)
     fill(rows)
     found = connection.execute("FROM rows_rejected(?, ?, ?)", [brazilian, now, strict]).fetchall()
-    by_line = {int(text): reason for reason, text in found}
+    by_line = {int(text): reason for _, reason, text in found}
     assert len(by_line) == len(found)
     assert None not in by_line.values(), "a rejected row has a reason"
     return [by_line.get(line) for line in range(len(rows))]
@@ -628,6 +628,48 @@ def test_of_several_reasons_the_first_columns_is_given() -> None:
 
     assert reasons(rows) == [wrong[name][1] for name in names]
     assert reason(strict=True, cnpj="11222333000180", estado="XX") == "cnpj: wrong check digits"
+
+
+def test_values_that_only_look_usual_are_judged_by_the_rules() -> None:
+    """The reader knows usual values without asking the rules: these are up to four marks away."""
+    chance = random.Random(20261125)
+
+    def almost(usual: str) -> str:
+        marks = list(usual)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(marks) + 1)
+            marks[place : place + chance.randint(0, 1)] = chance.choice(
+                ["", *"0123456789+-.,:/TZeE \t_é٣"]
+            )
+        return "".join(marks)
+
+    usual = {
+        "cnpj": ["11222333000181", "12ABC34501DE35", "11.222.333/0001-81"],
+        "data_abertura": ["2024-01-31T09:00:00Z", "1800-01-01T00:00:00Z", "2024-02-29"],
+        "capital_social": ["1000.00", "0.10", "7", "999999999999.99"],
+    }
+    rows = [
+        GOOD | {name: almost(chance.choice(values))}
+        for name, values in usual.items()
+        for _ in range(9000)
+    ]
+    for brazilian in (False, True):
+        fill(rows)
+        differ = connection.execute(
+            """
+            SELECT cnpj, data_abertura, capital_social, capital FROM rows_read($brazilian, $now, false)
+            WHERE fits <> (cnpj_reason(blank(cnpj)) IS NULL
+                           AND data_abertura_reason(blank(data_abertura), $now) IS NULL
+                           AND capital_social_reason(blank(capital_social), $brazilian) IS NULL)
+               OR capital IS DISTINCT FROM capital(blank(capital_social), $brazilian)
+               OR number IS DISTINCT FROM cnpj_number(blank(cnpj))
+               OR fits AND opened::TIMESTAMPTZ IS DISTINCT FROM instant(blank(data_abertura))
+            """,
+            {"brazilian": brazilian, "now": NOW},
+        ).fetchall()
+
+        assert differ == []
+        assert 100 < sum(why is None for why in reasons(rows, brazilian=brazilian)) < len(rows) - 100
 
 
 def test_a_row_is_either_summed_or_rejected_never_both_nor_neither() -> None:

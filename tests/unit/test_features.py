@@ -88,21 +88,24 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
 ) -> None:
     given = write(
         tmp_path,
-        a=HEADER + NATAL + NATAL_TOO + RECIFE + RECIFE + "x,y\n" + NATAL.replace("RN", "XX"),
+        a=HEADER + NATAL + NATAL_TOO + RECIFE + "x,y\n" + NATAL.replace("RN", "XX"),
         b="nota," + HEADER + "1," + NATAL,
         c=HEADER,
+        d=HEADER + RECIFE + RECIFE,
     )
 
     found = rows(features.summarise(spark, given, RULES, tmp_path / "q"))
 
     assert reports(found) == {
-        0: Report("read", read=6, rejected=2, wrong_digits=2),
+        0: Report("read", read=5, rejected=2, wrong_digits=1),
         1: Report("read", read=1, rejected=0, wrong_digits=0, extra=["nota"]),
         2: Report("read"),
+        3: Report("read", read=2, wrong_digits=2, repeats=True),
     }
     assert companies(found, 0) == {company(11222333), company(44555666), company(22333444)}
     assert companies(found, 1) == {company(11222333)}
     assert companies(found, 2) == set()
+    assert companies(found, 3) == {company(22333444)}
     assert places(found, 0) == [
         ("Natal", "RN", Decimal("0.05"), 1),
         ("Natal", "RN", Decimal("10.00"), 1),
@@ -110,6 +113,7 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
     ]
     assert places(found, 1) == [("Natal", "RN", Decimal("10.00"), 1)]
     assert places(found, 2) == []
+    assert places(found, 3) == [], "which of the rows counts takes another look"
 
 
 def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
