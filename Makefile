@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos compose-test lint format lock audit-dependencies clean venv dev java python
+.PHONY: help run test chaos compose-test lint format lock audit-dependencies clean venv dev prepared java python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -13,11 +13,12 @@ run: java venv ## install into .venv what is missing, ingest the example, show t
 	$(BIN)/city-features run
 	$(BIN)/city-features show
 	$(BIN)/city-features redis cli hgetall "São Paulo"
+	@$(MAKE) --no-print-directory prepared
 
-test: java lint ## lint, then every test (some: make test ARGS="-k ledger")
+test: java lint prepared ## lint, then every test (some: make test ARGS="-k ledger")
 	$(BIN)/pytest $(ARGS)
 
-chaos: java dev ## kill, cut, fill and lose everything, again and again (some: make chaos ARGS="--only kills")
+chaos: java dev prepared ## kill, cut, fill and lose everything, again and again (some: make chaos ARGS="--only kills")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 compose-test: ## start all of docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
@@ -52,6 +53,9 @@ venv: python ## build .venv from requirements.txt, if that changed
 
 dev: python
 	@$(PYTHON) scripts/venv.py requirements-dev.txt
+
+prepared:
+	@$(BIN)/python -m streaming.prepare
 
 java:
 	@scripts/java.sh

@@ -1,4 +1,4 @@
-"""What the commands do that may need Spark: it is started where there is something to do, and ended."""
+"""What the commands do that may need Spark: it is started where there is something to do."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from streaming import archive
+from streaming import archive, jvm
 from streaming.claim import claimed, clean, waiting
 from streaming.settings import Settings
 from streaming.store import Store
@@ -33,10 +33,11 @@ def ingest(
         archive.sweep(config, store)
         if not follow and not waiting(config, store):
             return
-        with _progress(config, "ingesting", report) as told, _spark(config, stop) as start:
+        with _progress(config, "ingesting", report) as told:
+            spark = _spark(config, stop)()
             from streaming.query import Query
 
-            query = Query(start(), store, config, stop, told)
+            query = Query(spark, store, config, stop, told)
             (query.follow if follow else query.run_available)(checkpoint)
 
 
@@ -44,8 +45,8 @@ def audit(config: Settings, store: Store) -> "Audit":
     """Compute everything again and compare."""
     from streaming import audit
 
-    with _progress(config, "reading every file again"), _spark(config) as start:
-        return audit.run(config, store, start)
+    with _progress(config, "reading every file again"):
+        return audit.run(config, store, _spark(config))
 
 
 def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
@@ -53,8 +54,8 @@ def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
     from streaming.rebuild import Rebuild
 
     stop = _stopped_by_signals()
-    with _progress(config, "rebuilding") as told, _spark(config, stop) as start:
-        return Rebuild(config, store, start, stop, told).run(allow_empty=allow_empty)
+    with _progress(config, "rebuilding") as told:
+        return Rebuild(config, store, _spark(config, stop), stop, told).run(allow_empty=allow_empty)
 
 
 def _stopped_by_signals(stop: threading.Event | None = None) -> threading.Event:
@@ -64,27 +65,26 @@ def _stopped_by_signals(stop: threading.Event | None = None) -> threading.Event:
     return stop
 
 
-@contextmanager
-def _spark(
-    config: Settings, stop: threading.Event | None = None
-) -> "Iterator[Callable[[], SparkSession]]":
-    """Yield what starts Spark, once; it ends with the block."""
+def _spark(config: Settings, stop: threading.Event | None = None) -> "Callable[[], SparkSession]":
+    """
+    Return what starts Spark, once.
+
+    It ends with the process: its JVM then stops workers and removes what they left, and nobody waits.
+    """
     sessions: list[SparkSession] = []
 
     def start() -> "SparkSession":
         if not sessions:
-            from streaming import session
+            starting = jvm.start() if config.spark_master.startswith("local") else None
+            # All that will be needed, while the JVM starts.
+            from streaming import query, session  # noqa: F401
 
-            sessions.append(session.start(config))
+            sessions.append(session.start(config, starting))
             if stop is not None:
                 _stopped_by_signals(stop)  # PySpark put its own handler there
         return sessions[0]
 
-    try:
-        yield start
-    finally:
-        for spark in sessions:
-            spark.stop()
+    return start
 
 
 @contextmanager

@@ -144,6 +144,7 @@ class Program:
         self.directory = directory
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "SPARK_MASTER": "local[2]", **environment}
+        self.command = [sys.executable, "-m", "streaming"]
         self.powerless = False
         """Whether to start it without the powers of root, who reads and writes what it may not."""
         self._started: list[subprocess.Popen[str]] = []
@@ -173,7 +174,7 @@ class Program:
         drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
         drop = drop if self.powerless and os.getuid() == 0 else []
         started = subprocess.Popen(
-            [*drop, sys.executable, "-m", "streaming", *arguments],
+            [*drop, *self.command, *arguments],
             cwd=self.directory,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
