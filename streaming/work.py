@@ -1,4 +1,4 @@
-"""What the commands do that may need Spark: it is started where there is something to do."""
+"""What the commands do that may need Spark: it is started where there is something to do, and ended."""
 
 import signal
 import threading
@@ -33,8 +33,8 @@ def ingest(
         archive.sweep(config, store)
         if not follow and not waiting(config, store):
             return
-        with _progress(config, "ingesting", report) as told:
-            spark = _spark(config, stop)()
+        with _progress(config, "ingesting", report) as told, _spark(config, stop) as start:
+            spark = start()
             from streaming.query import Query
 
             query = Query(spark, store, config, stop, told)
@@ -45,8 +45,8 @@ def audit(config: Settings, store: Store) -> "Audit":
     """Compute everything again and compare."""
     from streaming import audit
 
-    with _progress(config, "reading every file again"):
-        return audit.run(config, store, _spark(config))
+    with _progress(config, "reading every file again"), _spark(config) as start:
+        return audit.run(config, store, start)
 
 
 def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
@@ -54,8 +54,8 @@ def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
     from streaming.rebuild import Rebuild
 
     stop = _stopped_by_signals()
-    with _progress(config, "rebuilding") as told:
-        return Rebuild(config, store, _spark(config, stop), stop, told).run(allow_empty=allow_empty)
+    with _progress(config, "rebuilding") as told, _spark(config, stop) as start:
+        return Rebuild(config, store, start, stop, told).run(allow_empty=allow_empty)
 
 
 def _stopped_by_signals(stop: threading.Event | None = None) -> threading.Event:
@@ -65,12 +65,11 @@ def _stopped_by_signals(stop: threading.Event | None = None) -> threading.Event:
     return stop
 
 
-def _spark(config: Settings, stop: threading.Event | None = None) -> "Callable[[], SparkSession]":
-    """
-    Return what starts Spark, once.
-
-    It ends with the process: its JVM then stops workers and removes what they left, and nobody waits.
-    """
+@contextmanager
+def _spark(
+    config: Settings, stop: threading.Event | None = None
+) -> "Iterator[Callable[[], SparkSession]]":
+    """Yield what starts Spark, once; it ends with the block."""
     sessions: list[SparkSession] = []
 
     def start() -> "SparkSession":
@@ -84,7 +83,11 @@ def _spark(config: Settings, stop: threading.Event | None = None) -> "Callable[[
                 _stopped_by_signals(stop)  # PySpark put its own handler there
         return sessions[0]
 
-    return start
+    try:
+        yield start
+    finally:
+        for spark in sessions:
+            spark.stop()
 
 
 @contextmanager

@@ -22,12 +22,15 @@ RUN = (
     "import pathlib; from streaming import jvm, __main__; jvm.HOME = pathlib.Path({!r}); __main__.main()"
 )
 
+# As `Program` has it: PySpark adds to that of the tests what a JVM's start would depend on.
+KEPT = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
+
 
 def prepare(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Prepare as `python -m streaming.prepare` does, but there."""
     return subprocess.run(
         [sys.executable, "-c", PREPARE.format(str(home))],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**KEPT, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -116,7 +119,7 @@ def test_a_place_that_can_not_be_written_is_told_and_is_no_failure(tmp_path: Pat
 def test_an_interrupted_preparation_leaves_nothing(tmp_path: Path) -> None:
     started = subprocess.Popen(
         [sys.executable, "-c", PREPARE.format(str(tmp_path / "home"))],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**KEPT, "PYTHONPATH": str(ROOT)},
         start_new_session=True,
     )
     home = tmp_path / "home"
