@@ -1,0 +1,1 @@
+"""The service beside others: what it costs."""

@@ -1,0 +1,174 @@
+"""Where contenders meet: a landing zone, a real server, and processes that are timed from outside."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+
+from streaming import server
+
+ROOT = Path(__file__).parents[1]
+PEERS = ROOT / "benchmarks" / "peers"
+OURS = "city-features"
+SAMPLE = 0.1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    What takes part; `python` is the interpreter that has its libraries.
+
+    `once`: whether it counts each company once. `exact`: whether it counts cents, not floats.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    once: bool = False
+    exact: bool = True
+    legible: bool = True
+    """Whether what it puts into Redis can be read without it."""
+
+
+def peer(name: str, script: str, python: str = sys.executable, **what: bool) -> Contender:
+    """Return the contender of a script in `peers`."""
+    return Contender(name, (python, str(PEERS / script)), **what)
+
+
+SERVICE = Contender(OURS, (sys.executable, "-m", "streaming", "run"), once=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process from its start to its end: `peak` bytes (PSS of it and all it started), if sampled."""
+
+    seconds: float
+    peak: int = 0
+
+
+class Arena:
+    """Directories and a server of their own, made anew before each run."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.landing_zone = directory / "landing_zone"
+        self.checkpoints = directory / "checkpoints"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.url = server.url(directory / "redis")
+        self.url_of_others = self.url.removesuffix("/0") + "/1"
+        self.redis: Any = redis.Redis.from_url(self.url, decode_responses=True)
+        self.redis.config_set("slowlog-log-slower-than", 1000)
+        self.redis.config_set("slowlog-max-len", 1000)
+        self.others: Any = redis.Redis.from_url(self.url_of_others, decode_responses=True)
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "REDIS_URL": self.url,
+            "LANDING_ZONE": str(self.landing_zone),
+            "CHECKPOINTS": str(self.checkpoints),
+            "SPARK_MASTER": "local[*]",
+            "LOG_LEVEL": "warning",
+        }
+
+    def close(self) -> None:
+        """Stop the server."""
+        server.stop(self.directory / "redis")
+
+    def clear(self) -> None:
+        """Empty everything."""
+        self.redis.flushall()
+        self.redis.slowlog_reset()
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        self.checkpoints.mkdir()
+        self.empty_landing_zone()
+
+    def empty_landing_zone(self) -> None:
+        """Take all files away."""
+        shutil.rmtree(self.landing_zone, ignore_errors=True)
+        self.landing_zone.mkdir()
+
+    def land(self, files: Iterable[Path], prefix: str = "") -> None:
+        """Put files into the landing zone, under their own names or with something before them."""
+        for file in files:
+            os.link(file, self.landing_zone / f"{prefix}{file.name}")
+
+    def run(self, contender: Contender, *, sampled: bool = False) -> Run:
+        """Run a contender to its end; raises where it fails."""
+        command = contender.command
+        if contender.name != OURS:
+            self.others.flushdb()
+            command += (str(self.landing_zone), self.url_of_others)
+        began = time.monotonic()
+        with self.start(command) as process:
+            peak = _Peak(process.pid) if sampled else None
+            _, errors = process.communicate()
+            seconds = time.monotonic() - began
+        if process.returncode:
+            raise RuntimeError(f"{contender.name} failed ({process.returncode}):\n{errors}")
+        return Run(seconds, peak.end() if peak else 0)
+
+    def start(self, command: Iterable[str], **environment: str) -> "subprocess.Popen[str]":
+        """Start a process on this landing zone and server."""
+        return subprocess.Popen(
+            tuple(command),
+            cwd=self.directory,
+            env={**self.environment, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def counted(self, contender: Contender) -> tuple[int, Decimal]:
+        """Return what its cities in Redis add up to: companies, and their capital."""
+        client = self.redis if contender.name == OURS else self.others
+        names = [n for n in client.scan_iter(count=5000, _type="hash") if ":" not in n and "/" not in n]
+        pipeline = client.pipeline(transaction=False)
+        for name in names:
+            pipeline.hmget(name, "quantidade_empresas", "capital_social_total")
+        values = pipeline.execute()
+        return sum(int(n) for n, _ in values), sum((Decimal(total) for _, total in values), Decimal(0))
+
+    def ledger(self) -> int:
+        """Return the bytes of Redis' memory that the ledger takes."""
+        keys = self.redis.scan_iter("ledger:*", count=5000)
+        return sum(self.redis.memory_usage(key, samples=0) for key in keys)
+
+    def longest_commit(self) -> float:
+        """Return the milliseconds that Redis took for its longest script since `clear`."""
+        scripts = [e for e in self.redis.slowlog_get(1000) if str(e["command"]).find("EVALSHA") >= 0]
+        return float(max(e["duration"] for e in scripts)) / 1000
+
+
+class _Peak:
+    """Looks at the memory of a process and all it started until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._most = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._done.wait(SAMPLE):
+            used = 0
+            with suppress(psutil.Error):
+                for process in (self._root, *self._root.children(recursive=True)):
+                    with suppress(psutil.Error):
+                        used += process.memory_full_info().pss
+            self._most = max(self._most, used)
+
+    def end(self) -> int:
+        self._done.set()
+        self._thread.join()
+        return self._most
