@@ -165,7 +165,7 @@ class Preparing:
         self._making = Path(tempfile.mkdtemp(dir=HOME, prefix=".making-"))
         archive = f"-XX:ArchiveClassesAtExit={self._making / _ARCHIVE}"
         try:
-            self.starting = Starting([program, archive, *rest], subprocess.DEVNULL)
+            self.starting = Starting([program, archive, "-Xlog:disable", *rest], subprocess.DEVNULL)
         except BaseException:
             shutil.rmtree(self._making)
             raise

@@ -40,7 +40,9 @@ Told = list[tuple[int, list[pa.Table]]]
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, threads: int) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
     connection = companies.connection(threads)
-    for some in batches(sources, FILES_AT_ONCE, PIECE_BYTES):
+    packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
+    plain = (source for source in sources if not source.path.endswith(".gz"))
+    for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
         tables = _read(connection, some, rules, Path(quarantine_dir))
         whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
         yield from whole.combine_chunks().to_batches()
@@ -91,7 +93,8 @@ def _read(
             else:
                 closing.push(file.closing)
                 found = file.dialect
-                alike.setdefault((found.header, found.separator, found.in_pieces), []).append(file)
+                alone = source.number if found.in_pieces else None  # its rows are counted as a whole
+                alike.setdefault((found.header, found.separator, alone), []).append(file)
         for files in alike.values():
             yield from _read_alike(connection, files, rules, directory)
 
