@@ -76,7 +76,9 @@ def options() -> str:
     """Return what the driver's JVM is started with."""
     logging = files("streaming").joinpath("log4j2.properties")
     # The JVM finds, hands out and adds up; DuckDB does the work. So what counts is that it starts fast.
-    return f"-Dlog4j2.configurationFile={logging} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    # It writes no figures for jps and jstat: a file that stays when it is killed.
+    fast = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
+    return f"-Dlog4j2.configurationFile={logging} {fast}"
 
 
 def stderr() -> int:
@@ -93,20 +95,33 @@ def _relay(descriptor: int) -> None:
                 log.warning("spark", line=line.rstrip())
 
 
+def scratch() -> Path:
+    """Make the directory for all that a JVM and its workers put aside; `session.stop` removes it."""
+    there = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0]
+    return Path(tempfile.mkdtemp(prefix="city-features-", dir=there or None))
+
+
+def temporary(directory: Path) -> str:
+    """Return the option that makes it the JVM's directory for what is temporary."""
+    return f"-Djava.io.tmpdir={directory}"
+
+
 class Starting:
-    """A JVM on its way."""
+    """A JVM on its way, with a directory for what it puts aside, which is the caller's to remove."""
 
     def __init__(self, command: list[str], stderr: int) -> None:
-        self._directory = Path(tempfile.mkdtemp())
-        self._told = self._directory / "gateway"
+        self.directory = scratch()
+        self._told = self.directory / "gateway"
+        program, *rest = command
         self.process = subprocess.Popen(
-            command,
+            [program, temporary(self.directory), *rest],
             stdin=subprocess.PIPE,  # the JVM ends when this is closed, by whatever
             stderr=stderr,
             env={
                 **os.environ,
                 "SPARK_HOME": str(_spark()),
                 "SPARK_CONNECT_MODE": "0",
+                "SPARK_LOCAL_DIRS": str(self.directory),
                 "_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told),
             },
             # Ctrl-C is for the program, which ends the JVM when it is done with it.
@@ -120,15 +135,12 @@ class Starting:
         Raises:
             RuntimeError: it ended at once.
         """
-        try:
-            while not self._told.exists():
-                if self.process.poll() is not None:
-                    raise RuntimeError(f"Java ended with {self.process.returncode}")
-                time.sleep(_POLL)
-            port, length = struct.unpack_from("!ii", said := self._told.read_bytes())
-            return port, said[8 : 8 + length].decode()
-        finally:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        while not self._told.exists():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"Java ended with {self.process.returncode}")
+            time.sleep(_POLL)
+        port, length = struct.unpack_from("!ii", said := self._told.read_bytes())
+        return port, said[8 : 8 + length].decode()
 
 
 def start() -> Starting | None:
@@ -181,6 +193,7 @@ class Preparing:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
+        shutil.rmtree(self.starting.directory, ignore_errors=True)
         if not (self._making / _ARCHIVE).exists():
             raise RuntimeError("Java wrote no archive")
         (self._making / _COMMAND).write_text(json.dumps(self._command))
@@ -192,6 +205,7 @@ class Preparing:
         """End the JVM, and leave nothing."""
         self.starting.process.kill()
         self.starting.process.wait()
+        shutil.rmtree(self.starting.directory, ignore_errors=True)
         shutil.rmtree(self._making, ignore_errors=True)
 
 
@@ -217,7 +231,8 @@ def _key(program: str, opts: str) -> str:
         (str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in (Path(program).resolve(), *_jars())
     ]
     names = ("SPARK_", "HADOOP_", "JAVA_", "JDK_")
-    around = sorted((k, v) for k, v in os.environ.items() if k.startswith(names) and k != "SPARK_MASTER")
+    without = ("SPARK_MASTER", "SPARK_LOCAL_DIRS")
+    around = sorted((k, v) for k, v in os.environ.items() if k.startswith(names) and k not in without)
     return sha256(repr((program, opts, looked, around)).encode()).hexdigest()[:16]
 
 

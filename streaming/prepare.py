@@ -7,10 +7,13 @@ classes it needed. What the service has, wherever it is, is not touched.
 
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
-from streaming import jvm, logs, server, session, work
+from streaming import jvm, logs, server, session
+from streaming.claim import claimed
 from streaming.errors import CityFeaturesError
+from streaming.query import Query
 from streaming.settings import Settings
 from streaming.store import connect
 
@@ -55,7 +58,9 @@ def _ingest(directory: Path, starting: jvm.Starting) -> None:
     logs.configure(config)
     spark = session.start(config, starting)
     try:
-        work.ingest(config, connect(config), lambda _: None, follow=False)
+        stop = threading.Event()
+        with claimed(config, "run", stop) as checkpoint:
+            Query(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
         server.stop(redis)

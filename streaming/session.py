@@ -1,12 +1,14 @@
 """The Spark session: what it needs, and nothing it does not."""
 
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import structlog
+from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
@@ -29,8 +31,10 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
     jvm.java()
     # Workers have to be this interpreter, not the first python3 on the path.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    directory = starting.directory if starting else jvm.scratch()
+    os.environ["SPARK_LOCAL_DIRS"] = str(directory)
     conf = {
-        "spark.driver.extraJavaOptions": jvm.options(),
+        "spark.driver.extraJavaOptions": f"{jvm.options()} {jvm.temporary(directory)}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -49,19 +53,46 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
     }
     if settings.spark_master.startswith("local"):
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        conf |= {"spark.executorEnv.TMPDIR": str(directory)}
     conf |= {"spark.app.name": "city-features", "spark.master": settings.spark_master}
     configured = SparkConf().setAll(list(conf.items()))
     try:
         if SparkContext._gateway is None:
             SparkContext._ensure_initialized(gateway=_launch(configured, starting), conf=configured)
         spark = SparkSession.builder.config(conf=configured).getOrCreate()
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:  # the latter: no master there
+        why = cause(error)
+        _end()
         raise EnvironmentRefused(
-            f"Spark did not start at {settings.spark_master}: {str(error).splitlines()[0]}; "
-            f"see the lines above, and check Java {jvm.JAVA} with city-features check"
+            f"Spark did not start at {settings.spark_master}: {why}; "
+            f"is SPARK_MASTER right and there? Check Java {jvm.JAVA} with city-features check"
         ) from None
     threading.Thread(target=_warm, args=(spark,), daemon=True).start()
     return spark
+
+
+def stop(spark: SparkSession) -> None:
+    """
+    End Spark, its JVM and its workers, and remove what they put aside; nothing of them is left.
+
+    A JVM that is all of Spark has nothing to end in good order: it is killed, which takes no time. Its
+    workers end with it.
+    """
+    context = spark.sparkContext
+    if str(context.master).startswith("local"):
+        # Python would tell that the JVM no longer sends it accumulators.
+        context._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
+    else:
+        spark.stop()
+    _end()
+
+
+def _end() -> None:
+    if SparkContext._gateway is not None:
+        process = SparkContext._gateway.proc
+        process.kill()
+        process.wait()
+    shutil.rmtree(os.environ.pop("SPARK_LOCAL_DIRS"), ignore_errors=True)
 
 
 def _warm(spark: SparkSession) -> None:

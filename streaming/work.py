@@ -86,8 +86,10 @@ def _spark(
     try:
         yield start
     finally:
-        for spark in sessions:
-            spark.stop()
+        if sessions:
+            from streaming import session
+
+            session.stop(sessions[0])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streaming.settings import Settings
@@ -36,6 +37,14 @@ def prepare(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         check=True,
         timeout=300,
     )
+
+
+def around(pid: int) -> list[str]:
+    """Return the environment of a process as it started; of one that is gone, nothing."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +94,20 @@ def test_what_was_prepared_is_used_and_is_not_prepared_again(
     zone.holds(text([row(1)]))
     assert prepare(home).stderr == ""
     assert list(home.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_run_that_has_ended_leaves_no_process_and_nothing_in_the_temporary_directory(
+    program: Program, zone: Zone, home: Path, tmp_path: Path, prepared: bool
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+
+    archives, errors = run(program, home if prepared else tmp_path / "nothing", TMPDIR=str(temporary))
+
+    left = [pid for pid in psutil.pids() if f"TMPDIR={temporary}" in around(pid)]
+    assert (bool(archives), left, list(temporary.iterdir())) == (prepared, [], [])
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("spoiled", ["archive", "command", "environment"])
