@@ -58,16 +58,17 @@ class Summary:
     """
     A file in numbers.
 
-    `places` has one row per spelling of a place, each company once: cidade (text), estado (text),
-    capital_social_total (decimal, reais), quantidade_empresas (int64). It is None where a company
-    repeats inside the file: `without` tells them then.
+    `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
+    (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
+    it as often as that: `Reading.surplus` tells how much that is too much.
     """
 
     read: int
     rejected: int
     wrong_digits: int
     companies: ledger.Companies
-    places: pa.Table | None
+    repeated: ledger.Companies
+    places: pa.Table
 
 
 class Reading:
@@ -81,8 +82,8 @@ class Reading:
         self._connection = connection
         self._parameters = [dialect.brazilian, rules.now, rules.strict]
         self._in_pieces = dialect.in_pieces
-        with _rejecting():
-            connection.execute(_view(paths, dialect, parallel=True))
+        self._parallel = True
+        self._open()
 
     def summaries(self) -> list[Summary]:
         """
@@ -100,17 +101,27 @@ class Reading:
             return self.summaries()
         return [_summary(*of_one) for of_one in zip(found, unreadable, strict=True)]
 
-    def without(self, left_out: Sequence[ledger.Companies]) -> list[pa.Table]:
-        """Return the places of each file, each company once, without these companies of it."""
+    def surplus(
+        self, counted: Sequence[ledger.Companies], repeated: Sequence[ledger.Companies]
+    ) -> list[pa.Table]:
+        """
+        Return what of the places of each file is too much, negative.
+
+        That is every row of the companies `counted` before, and of those `repeated` in the file all but
+        the earliest that fits.
+        """
         self._make_whole()
-        ids = [ledger.to_ids(companies) for companies in left_out]
-        numbers = np.repeat(np.arange(len(ids)), [len(some) for some in ids])
-        table = pa.table({"file": numbers, "company": np.concatenate(ids)})
-        self._connection.register("left_out", table)
-        self._connection.execute("DELETE FROM leave_out")
-        self._connection.execute("INSERT INTO leave_out FROM left_out")
-        self._connection.unregister("left_out")
-        return [places.cast(PLACES) for places in self._by_file("summary_once")]
+        self._connection.execute("DELETE FROM watched")
+        for companies, before in ((counted, True), (repeated, False)):
+            ids = [ledger.to_ids(some) for some in companies]
+            numbers = np.repeat(np.arange(len(ids)), [len(some) for some in ids])
+            table = pa.table({"file": numbers, "company": np.concatenate(ids)})
+            self._connection.register("given", table)
+            others = "given ANTI JOIN watched USING (file, company)"
+            self._connection.execute(f"INSERT INTO watched SELECT *, {before} FROM {others}")
+            self._connection.unregister("given")
+        self._open(watched=True)
+        return [places.cast(PLACES) for places in self._by_file("surplus")]
 
     def counts(self) -> list[int]:
         """Return how many rows each file has, whether they fit or not."""
@@ -151,6 +162,17 @@ class Reading:
             for file, error, line in lines_read:
                 yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
 
+    def _open(self, *, watched: bool = False) -> None:
+        """Make the files what `raw` is: all of their rows, or those of the watched companies."""
+        rows = _rows(self._paths, self.dialect, parallel=self._parallel)
+        if watched:
+            rows = f"""
+                SELECT * EXCLUDE usual FROM (
+                    SELECT row_number() OVER () AS line, *, usual_number(cnpj) AS usual FROM ({rows}))
+                WHERE (file, company_of(cnpj, usual)) IN (SELECT file, company FROM watched)"""
+        with _rejecting():
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS {rows}")
+
     def _make_whole(self) -> None:
         """See to it that no row is lost where nothing else counts them."""
         if self._in_pieces:
@@ -171,8 +193,8 @@ class Reading:
             return False
         if not self.dialect.balanced:  # the last row of a file, if open, one thread alone drops
             raise FileRejected("unbalanced quotes")
-        with _rejecting():
-            self._connection.execute(_view(self._paths, self.dialect, parallel=False))
+        self._parallel = False
+        self._open()
         return True
 
     def _unreadable(self) -> list[int]:
@@ -242,7 +264,7 @@ def _rejecting() -> Iterator[None]:
         raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
 
 
-def _view(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
+def _rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
     names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     special = f'["{dialect.separator}\\r\\n]'
@@ -254,7 +276,6 @@ def _view(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
     values = ", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)
     number = _number(paths, "filename") if len(paths) > 1 else "0"
     return f"""
-        CREATE OR REPLACE TEMP VIEW raw AS
         SELECT {number} AS file, {values}, concat_ws('{dialect.separator}', {quoted}) AS text
         FROM read_csv({list(paths)}, auto_detect = false, header = true, delim = '{dialect.separator}',
                       quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
@@ -271,15 +292,16 @@ def _summary(table: pa.Table, unreadable: int) -> Summary:
     """Return what the rows of `summary` of one file, and as many that could not be split, come to."""
     fitting = table.filter(table["fits"])
     ids = fitting["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    companies = ledger.from_ids(ids.astype(np.uint64, copy=False))
+    ids = np.sort(ids.astype(np.uint64, copy=False))
     counts = pc.list_value_length(fitting["companies"]).cast(pa.int64())
     places = fitting.select(PLACES.names[:3]).append_column(PLACES.names[3], counts).cast(PLACES)
     return Summary(
         read=(read := _total(table["rows"]) + unreadable),
         rejected=read - len(ids),
         wrong_digits=_total(table["wrong_digits"]),
-        companies=companies,
-        places=places if len(ids) == ledger.size(companies) else None,
+        companies=ledger.from_ids(ids),
+        repeated=ledger.from_ids(ids[1:][ids[1:] == ids[:-1]]),
+        places=places,
     )
 
 

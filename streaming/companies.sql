@@ -5,7 +5,8 @@
 CREATE OR REPLACE TEMP VIEW raw AS
     SELECT 0 AS file, '' AS cnpj, '' AS data_abertura, '' AS cidade, '' AS estado, '' AS capital_social, '' AS text
     LIMIT 0;
-CREATE OR REPLACE TEMP TABLE leave_out (file BIGINT, company UBIGINT);
+-- The companies of which not every row counts: none if they were `counted` before, else the earliest.
+CREATE OR REPLACE TEMP TABLE watched (file BIGINT, company UBIGINT, counted BOOLEAN);
 
 CREATE OR REPLACE MACRO blank(v) AS trim(v, e' \t');
 
@@ -32,6 +33,12 @@ CREATE OR REPLACE MACRO alphanumeric_company(c) AS CASE
     WHEN alphanumeric_cnpj(c)
     THEN 9223372036854775808::UBIGINT | company_id(base36(bare(c)[1:8]), base36(bare(c)[9:12]))
 END;
+CREATE OR REPLACE MACRO numbered_company(n) AS company_id(n // 1000000, n // 100 % 10000);
+CREATE OR REPLACE MACRO usual_number(c) AS CASE WHEN regexp_full_match(c, '[0-9]{14}') THEN c::UBIGINT END;
+CREATE OR REPLACE MACRO company_of(c, usual) AS
+    CASE WHEN usual IS NOT NULL THEN numbered_company(usual)
+         WHEN numeric_cnpj(blank(c)) THEN numbered_company(cnpj_number(blank(c)))
+         ELSE alphanumeric_company(blank(c)) END;
 
 -- Check digits, modulo 11 over weights 2 to 9 from the right; a character's value is its ASCII code
 -- less 48 (Receita Federal, "Cálculo do dígito verificador do CNPJ alfanumérico").
@@ -70,7 +77,9 @@ END;
 
 -- cidade: becomes a Redis key, so nothing that could make it another key.
 CREATE OR REPLACE MACRO city(c) AS nfc_normalize(trim(regexp_replace(c, '[ \pZ]+', ' ', 'g')));
+-- Most are words of Latin letters, which one look tells.
 CREATE OR REPLACE MACRO cidade_reason(c) AS CASE
+    WHEN regexp_full_match(c, '([A-Za-zÀ-ÖØ-öø-ÿ]+[ ''-]){0,9}[A-Za-zÀ-ÖØ-öø-ÿ]+') AND length(c) <= 120 THEN NULL
     WHEN regexp_matches(c, '[\p{Cc}\p{Cf}]') THEN 'cidade: control character'
     WHEN city(c) = '' THEN 'cidade: missing'
     WHEN length(city(c)) > 120 THEN 'cidade: longer than 120 characters'
@@ -119,7 +128,7 @@ END;
 CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
     WITH usual AS (
         SELECT *,
-               CASE WHEN regexp_full_match(cnpj, '[0-9]{14}') THEN cnpj::UBIGINT END AS number0,
+               usual_number(cnpj) AS number0,
                CASE WHEN data_abertura LIKE '____-__-__T__:__:__Z'
                     THEN try_strptime(data_abertura, '%Y-%m-%dT%H:%M:%SZ') END AS opened0,
                CASE WHEN NOT brazilian THEN try_cast(capital_social AS DECIMAL(14, 2)) END AS capital0
@@ -135,7 +144,7 @@ CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
     identified AS (
         SELECT *,
                CASE WHEN number IS NULL THEN alphanumeric_company(blank(cnpj))
-                    ELSE company_id(number // 1000000, number // 100 % 10000) END AS company,
+                    ELSE numbered_company(number) END AS company,
                CASE WHEN number IS NULL THEN wrong_alphanumeric_digits(blank(cnpj))
                     ELSE number % 100 <> numeric_check_digits(number) END AS wrong_digits
         FROM valued)
@@ -161,21 +170,19 @@ CREATE OR REPLACE MACRO summary(brazilian, now, strict) AS TABLE
            CASE WHEN fits THEN companies END AS companies
     FROM spelled;
 
--- The same sums, each company once (its earliest line) and without those in leave_out(file, company).
-CREATE OR REPLACE MACRO summary_once(brazilian, now, strict) AS TABLE
-    WITH numbered AS (
-        SELECT row_number() OVER () AS line, * FROM rows_read(brazilian, now, strict)),
-    firsts AS (
-        SELECT file, company, arg_min({'cidade': cidade, 'estado': estado, 'capital': capital}, line) AS row
-        FROM numbered
-        WHERE fits AND place_reason(cidade, estado) IS NULL
-        GROUP BY file, company),
+-- What the rows that do not count add up to, negative. `raw` has the rows of `watched` alone, and their `line`.
+CREATE OR REPLACE MACRO surplus(brazilian, now, strict) AS TABLE
+    WITH fitting AS (
+        SELECT * FROM rows_read(brazilian, now, strict) JOIN watched USING (file, company)
+        WHERE fits AND place_reason(cidade, estado) IS NULL),
+    counting AS (
+        SELECT file, company, min(line) AS line FROM fitting WHERE NOT counted GROUP BY file, company),
     spelled AS (
-        SELECT file, row.cidade AS cidade, row.estado AS estado, sum(row.capital) AS total, count(*) AS n
-        FROM firsts ANTI JOIN leave_out USING (file, company)
-        GROUP BY ALL)
+        SELECT file, cidade, estado, sum(capital) AS total, count(*) AS n
+        FROM fitting ANTI JOIN counting USING (file, company, line)
+        GROUP BY file, cidade, estado)
     SELECT file, city(cidade) AS cidade, blank(estado) AS estado,
-           total AS capital_social_total, n AS quantidade_empresas
+           -total AS capital_social_total, -n AS quantidade_empresas
     FROM spelled;
 
 -- The rows that do not fit, each with its first reason in the order of the columns.

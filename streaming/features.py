@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from streaming.sources import Rules, Source
 
 SUMMARIES = """
-    file int, report string, block string, companies binary,
+    file int, report string, block string, companies binary, repeated binary,
     cidade string, estado string, capital_social_total decimal(28,2), quantidade_empresas bigint
 """
 
@@ -32,9 +32,10 @@ def summarise(
 
     Returns:
         For each file one row with `report` (JSON of `Report`); for each ledger block it has companies
-        in, one row with `block` and `companies` (roaring bitmap); for each spelling of a place one
-        row with `cidade`, `estado`, `capital_social_total` (reais) and `quantidade_empresas`, unless a
-        company repeats inside the file: then with `leave_out` alone.
+        in, one row with `block`, `companies` (roaring bitmap) and those of them `repeated` in the file
+        (null: none); for each spelling of a place one row with `cidade`, `estado`,
+        `capital_social_total` (reais) and `quantidade_empresas`, repeats and all. Of a source with
+        `surplus` only the report, and the places of that: negative.
         Every row has `file`, the number of its source; the columns of the other kinds are null.
     """
     directory = str(quarantine_dir)
@@ -73,8 +74,8 @@ def aggregate(summaries: DataFrame) -> DataFrame:
     Add up the places of summaries.
 
     Returns:
-        One row per `cidade` and `estado` with `capital_social_total` (decimal, reais) and
-        `quantidade_empresas` (bigint).
+        One row per `cidade` and `estado` that has companies, with `capital_social_total` (decimal,
+        reais) and `quantidade_empresas` (bigint).
     """
     return (
         summaries.where(F.col("cidade").isNotNull())
@@ -83,6 +84,7 @@ def aggregate(summaries: DataFrame) -> DataFrame:
             F.sum("capital_social_total").alias("capital_social_total"),
             F.sum("quantidade_empresas").alias("quantidade_empresas"),
         )
+        .where(F.col("quantidade_empresas") > 0)
     )
 
 

@@ -21,7 +21,7 @@ from streaming.errors import Conflict, FileChanged
 from streaming.files import File, look
 from streaming.records import Commit, Record
 from streaming.settings import Settings
-from streaming.sources import Report, Rules, Source
+from streaming.sources import Report, Rules, Source, Surplus
 from streaming.store import Store
 
 ATTEMPTS = 20
@@ -103,14 +103,14 @@ class Ingest:
         rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
         summaries = self._summarise(open_, rules).persist()
         try:
-            reports, companies = _collect(summaries, open_)
+            reports, companies, repeated = _collect(summaries, open_)
             counted = [f for f in open_ if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
-                (companies.get(f.path, {}) for f in counted),
+                (companies[f.path] for f in counted),
                 self._store.companies(ledger.blocks(companies.values())),
             )
             by_path = dict(zip((f.path for f in counted), verdicts, strict=True))
-            increments = self._increments(summaries, open_, by_path, reports, rules)
+            increments = self._increments(summaries, open_, by_path, repeated, rules)
         finally:
             summaries.unpersist()
         new_records = {}
@@ -145,7 +145,7 @@ class Ingest:
         return outcomes + [_outcome(path, record) for path, record in new_records.items()]
 
     def _summarise(
-        self, files: list[File], rules: Rules, leave_out: Mapping[str, ledger.Companies] | None = None
+        self, files: list[File], rules: Rules, surplus: Mapping[str, Surplus] | None = None
     ) -> DataFrame:
         sources = [
             Source(
@@ -154,7 +154,7 @@ class Ingest:
                 str(self._landing_zone / file.path),
                 file.size,
                 file.mtime,
-                None if leave_out is None else ledger.pack(leave_out[file.path]),
+                surplus[file.path] if surplus else None,
             )
             for number, file in enumerate(files)
         ]
@@ -165,28 +165,29 @@ class Ingest:
         summaries: DataFrame,
         files: list[File],
         verdicts: dict[str, ledger.Verdict],
-        reports: dict[str, Report],
+        repeated: dict[str, ledger.Companies],
         rules: Rules,
     ) -> dict[tuple[str, str], tuple[Decimal, int]]:
-        """Add up what is new: all of the files without repeats, and part of those with some."""
-        repeating = [
-            n
-            for n, f in enumerate(files)
-            if f.path in verdicts and (verdicts[f.path].repeats or reports[f.path].repeats)
-        ]
-        partly = [files[n] for n in repeating if verdicts[files[n].path].new]
-        total = features.aggregate(summaries.where(~F.col("file").isin(repeating)))
-        if not partly:
-            return _places(total)
-        repeats = {f.path: verdicts[f.path].repeats for f in partly}
-        again = self._summarise(partly, rules, repeats).persist()
+        """Add up the files that bring something new, and take off what of them does not count."""
+        new = {path for path, verdict in verdicts.items() if verdict.new}
+        nothing = [number for number, file in enumerate(files) if file.path not in new]
+        total = summaries.where(~F.col("file").isin(nothing))
+        surplus = {
+            path: Surplus(ledger.pack(verdicts[path].repeats), ledger.pack(repeated[path]))
+            for path in new
+            if verdicts[path].repeats or repeated[path]
+        }
+        if not surplus:
+            return _places(features.aggregate(total))
+        again = [file for file in files if file.path in surplus]
+        too_much = self._summarise(again, rules, surplus).persist()
         try:
-            reports, _ = _collect(again, partly)
+            reports, _, _ = _collect(too_much, again)
             if changed := [path for path, r in reports.items() if r.outcome != "read"]:
                 raise FileChanged(changed)
-            return _places(features.aggregate(total.unionByName(features.aggregate(again))))
+            return _places(features.aggregate(total.union(too_much)))
         finally:
-            again.unpersist()
+            too_much.unpersist()
 
     def _unchanged(self, files: Iterable[File]) -> None:
         changed = [f.path for f in files if look(self._landing_zone, f.path) != f]
@@ -196,18 +197,22 @@ class Ingest:
 
 def _collect(
     summaries: DataFrame, files: list[File]
-) -> tuple[dict[str, Report], dict[str, ledger.Companies]]:
-    """Bring the reports and the companies (never the places) of summaries to the driver."""
-    rows = summaries.where(F.col("cidade").isNull()).select("file", "report", "block", "companies")
+) -> tuple[dict[str, Report], dict[str, ledger.Companies], dict[str, ledger.Companies]]:
+    """Bring reports, companies and those repeated (never the places) of summaries to the driver."""
+    columns = ("file", "report", "block", "companies", "repeated")
+    rows = summaries.where(F.col("cidade").isNull()).select(*columns)
     reports: dict[str, Report] = {}
-    blocks: dict[str, dict[str, bytes | None]] = {}
-    for number, report, block, members in rows.collect():
+    companies: dict[str, ledger.Companies] = {file.path: {} for file in files}
+    repeated: dict[str, ledger.Companies] = {file.path: {} for file in files}
+    for number, report, block, members, more_than_once in rows.collect():
         path = files[number].path
-        if report is None:
-            blocks.setdefault(path, {})[block] = bytes(members)
-        else:
+        if report is not None:
             reports[path] = Report(**json.loads(report))
-    return reports, {path: ledger.unpack(packed) for path, packed in blocks.items()}
+            continue
+        companies[path] |= ledger.unpack({block: bytes(members)})
+        if more_than_once is not None:
+            repeated[path] |= ledger.unpack({block: bytes(more_than_once)})
+    return reports, companies, repeated
 
 
 def _places(total: DataFrame) -> dict[tuple[str, str], tuple[Decimal, int]]:

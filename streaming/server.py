@@ -89,6 +89,9 @@ def _start(directory: Path) -> int:
         raise EnvironmentRefused(f"{command[0]} did not start: {error}") from None
     (directory / "port").write_text(str(port))
     _wait(lambda: _running(directory) is not None, directory, "did not start")
+    with redis.Redis(port=port) as client:
+        while client.info("persistence")["loading"]:  # much data takes as long as it takes
+            time.sleep(0.02)
     return port
 
 

@@ -19,13 +19,26 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Surplus:
+    """
+    What of a file's rows is too much, as ledger blocks.
+
+    Of companies that were `counted` before, every row; of those `repeated` in the file, all but the
+    earliest.
+    """
+
+    counted: dict[str, bytes]
+    repeated: dict[str, bytes]
+
+
+@dataclass(frozen=True)
 class Source:
     """
     One file to summarise.
 
     `number` names it in the summaries, `path` is its path in the landing zone, `location` is where
     executors find it; `size` (bytes) and `mtime` (nanoseconds) are what it must still have. With
-    `leave_out` (ledger blocks as bytes) only its places are summarised, without those companies.
+    `surplus` only that is summarised, negative: what is to be added to the file's places.
     """
 
     number: int
@@ -33,7 +46,7 @@ class Source:
     location: str
     size: int
     mtime: int
-    leave_out: dict[str, bytes] | None = None
+    surplus: Surplus | None = None
 
 
 @dataclass(frozen=True)
@@ -43,13 +56,11 @@ class Report:
 
     `outcome` is `read`, `rejected` (as a whole, see `reason`), `changed` (it is not, or no longer, the
     file it should be) or `unreadable` (the system refused, see `reason`; it may work later).
-    `repeats`: a company repeats inside the file, so that its places take another look.
     """
 
     outcome: str
     read: int = 0
     rejected: int = 0
     wrong_digits: int = 0
-    repeats: bool = False
     extra: list[str] = field(default_factory=list)
     reason: str | None = None

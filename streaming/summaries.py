@@ -15,7 +15,7 @@ from streaming.companies import PLACES, Reading
 from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import FileChanged, FileRejected
 from streaming.files import batches
-from streaming.sources import Report, Rules, Source
+from streaming.sources import Report, Rules, Source, Surplus
 
 _ARROW = pa.schema(
     [
@@ -23,6 +23,7 @@ _ARROW = pa.schema(
         ("report", pa.string()),
         ("block", pa.string()),
         ("companies", pa.binary()),
+        ("repeated", pa.binary()),
         *PLACES,
     ]
 )
@@ -120,8 +121,8 @@ def _read_alike(
     """
     try:
         reading = Reading(connection, [file.path for file in files], files[0].dialect, rules)
-        again = files[0].source.leave_out is not None
-        told = _without(reading, files) if again else _summarised(reading, files, directory)
+        again = files[0].source.surplus is not None
+        told = _surplus(reading, files) if again else _summarised(reading, files, directory)
     except FileRejected as error:
         if len(files) == 1:
             told = [(0, [_failed(files[0].source, error, directory)])]
@@ -152,24 +153,24 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
         if not summary.rejected:
             quarantine.write(directory, file.source.path, ())
         assert written[number] == summary.rejected, (file.source.path, written[number], summary)
-        blocks = ledger.pack(summary.companies)
-        counts = (summary.read, summary.rejected, summary.wrong_digits, summary.places is None)
+        counts = (summary.read, summary.rejected, summary.wrong_digits)
         tables = [
-            _of(file.source, pa.table({"block": list(blocks), "companies": list(blocks.values())})),
+            _blocks(file.source, summary),
             _report(file.source, Report("read", *counts, list(file.dialect.extra))),
+            _of(file.source, summary.places),
         ]
-        if summary.places is not None:
-            tables.append(_of(file.source, summary.places))
         told.append((summary.read, tables))
     return told
 
 
-def _without(reading: Reading, files: list[_Open]) -> Told:
-    left_out = [ledger.unpack(file.source.leave_out or {}) for file in files]
+def _surplus(reading: Reading, files: list[_Open]) -> Told:
+    given = [file.source.surplus or Surplus({}, {}) for file in files]
+    counted = [ledger.unpack(surplus.counted) for surplus in given]
+    repeated = [ledger.unpack(surplus.repeated) for surplus in given]
     counts = reading.counts() if len(files) > 1 else [0]
     return [
         (rows, [_of(file.source, places), _report(file.source, Report("read"))])
-        for rows, file, places in zip(counts, files, reading.without(left_out), strict=True)
+        for rows, file, places in zip(counts, files, reading.surplus(counted, repeated), strict=True)
     ]
 
 
@@ -180,6 +181,16 @@ def _failed(source: Source, error: Exception, directory: Path) -> pa.Table:
     if isinstance(error, OSError):
         return _report(source, Report("unreadable", reason=error.strerror or str(error)))
     return _report(source, Report("changed"))
+
+
+def _blocks(source: Source, summary: companies.Summary) -> pa.Table:
+    members, repeated = ledger.pack(summary.companies), ledger.pack(summary.repeated)
+    table = {
+        "block": list(members),
+        "companies": list(members.values()),
+        "repeated": pa.array([repeated.get(block) for block in members], pa.binary()),
+    }
+    return _of(source, pa.table(table))
 
 
 def _report(source: Source, report: Report) -> pa.Table:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +48,8 @@ class Read:
     extra: tuple[str, ...] = ()
 
 
-def read(path: Path, rules: Rules = RULES, leave_out: ledger.Companies | None = None) -> Read:
+def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = None) -> Read:
+    """Read a file of which these companies were counted before."""
     status = path.lstat()
     with (
         dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
@@ -55,10 +57,10 @@ def read(path: Path, rules: Rules = RULES, leave_out: ledger.Companies | None = 
     ):
         [summary] = reading.summaries()
         rejected = [(reason, text) for _, reason, text in reading.rejected()]
-        again = leave_out is not None or summary.places is None
-        places = reading.without([leave_out or {}])[0] if again else summary.places
-        assert places is not None
-        assert places.schema == companies.PLACES
+        assert summary.places.schema == companies.PLACES
+        [surplus] = reading.surplus([counted or {}], [summary.repeated])
+        assert surplus.schema == companies.PLACES
+        places = pa.concat_tables([summary.places, surplus])
         assert summary.rejected == len(rejected), "each rejected row is told once"
         return Read(
             summary.read,
@@ -76,7 +78,7 @@ def added_up(rows: list[dict[str, object]]) -> list[Place]:
         assert isinstance(capital, Decimal) and isinstance(count, int)
         before = places.get((cidade, estado), (Decimal(0), 0))
         places[cidade, estado] = (before[0] + capital, before[1] + count)
-    return sorted((str(c), str(e), str(total), n) for (c, e), (total, n) in places.items())
+    return sorted((str(c), str(e), str(total), n) for (c, e), (total, n) in places.items() if total or n)
 
 
 Reader = Callable[..., Read]
@@ -304,19 +306,19 @@ def test_the_earliest_line_wins_over_many_threads_and_buffers(tmp_path: Path) ->
         companies.reading(companies.connect(2), descriptor, RULES, gzipped=False) as reading,
     ):
         [summary] = reading.summaries()
-        [places] = reading.without([{}])
+        [surplus] = reading.surplus([{}], [summary.repeated])
 
     assert (summary.read, summary.rejected, ledger.size(summary.companies)) == (60_000, 0, 30_000)
-    assert summary.places is None
-    assert added_up(places.to_pylist()) == [("Natal", "RN", "30000.00", 30_000)]
+    assert summary.repeated == summary.companies
+    assert added_up(surplus.to_pylist()) == [("Macau", "RN", "-30000.00", -30_000)]
 
 
-def test_companies_left_out_add_nothing(reader: Reader) -> None:
+def test_companies_counted_before_add_nothing(reader: Reader) -> None:
     natal, recife = (reader(HEADER + row).companies for row in (NATAL, RECIFE))
 
-    def places(left_out: set[int]) -> list[Place]:
-        held = ledger.from_ids(np.array(sorted(left_out), dtype=np.uint64))
-        return reader(REPEATS, leave_out=held).places
+    def places(counted: set[int]) -> list[Place]:
+        held = ledger.from_ids(np.array(sorted(counted), dtype=np.uint64))
+        return reader(REPEATS, counted=held).places
 
     assert places(set()) == FIRSTS
     assert places(natal) == [p for p in FIRSTS if p[0] != "Natal"]
@@ -663,7 +665,6 @@ def test_a_file_replaced_while_it_is_open_is_read_as_it_was(landed: Path) -> Non
         other.replace(landed)
         with companies.reading(connection, descriptor, RULES, gzipped=False) as reading:
             [summary] = reading.summaries()
-            assert summary.places is not None
             assert added_up(summary.places.to_pylist()) == BOTH
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming import features, ledger, quarantine
-from streaming.sources import Report, Rules, Source
+from streaming.sources import Report, Rules, Source, Surplus
 from tests import oracle
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -25,6 +25,7 @@ COLUMNS = [
     "report",
     "block",
     "companies",
+    "repeated",
     "cidade",
     "estado",
     "capital_social_total",
@@ -38,9 +39,9 @@ def company(root: int, branch: int = 1) -> int:
     return root >> 16 << 37 | branch << 16 | root & 0xFFFF
 
 
-def source(path: Path, number: int = 0, leave_out: dict[str, bytes] | None = None) -> Source:
+def source(path: Path, number: int = 0, surplus: Surplus | None = None) -> Source:
     status = path.lstat()
-    return Source(number, path.name, str(path), status.st_size, status.st_mtime_ns, leave_out)
+    return Source(number, path.name, str(path), status.st_size, status.st_mtime_ns, surplus)
 
 
 def write(directory: Path, **contents: str) -> list[Source]:
@@ -63,8 +64,8 @@ def reports(found: Sequence[dict[str, Any]]) -> dict[int, Report]:
     return dict(told)
 
 
-def companies(found: Sequence[dict[str, Any]], file: int) -> set[int]:
-    packed = {r["block"]: bytes(r["companies"]) for r in found if r["block"] and r["file"] == file}
+def companies(found: Sequence[dict[str, Any]], file: int, which: str = "companies") -> set[int]:
+    packed = {r["block"]: bytes(r[which]) for r in found if r[which] and r["file"] == file}
     return set(ledger.to_ids(ledger.unpack(packed)).tolist())
 
 
@@ -100,7 +101,7 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
         0: Report("read", read=5, rejected=2, wrong_digits=1),
         1: Report("read", read=1, rejected=0, wrong_digits=0, extra=["nota"]),
         2: Report("read"),
-        3: Report("read", read=2, wrong_digits=2, repeats=True),
+        3: Report("read", read=2, wrong_digits=2),
     }
     assert companies(found, 0) == {company(11222333), company(44555666), company(22333444)}
     assert companies(found, 1) == {company(11222333)}
@@ -113,13 +114,19 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
     ]
     assert places(found, 1) == [("Natal", "RN", Decimal("10.00"), 1)]
     assert places(found, 2) == []
-    assert places(found, 3) == [], "which of the rows counts takes another look"
+    assert places(found, 3) == [("Recife", "PE", Decimal("1.00"), 2)]
+    assert [companies(found, file, "repeated") for file in range(4)] == [
+        set(),
+        set(),
+        set(),
+        {company(22333444)},
+    ]
 
 
 def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    given = write(tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE)
+    given = write(tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE, d=HEADER + RECIFE + RECIFE)
 
     found = rows(features.summarise(spark, given, RULES, tmp_path / "q"))
 
@@ -127,9 +134,10 @@ def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
     assert {frozenset(kind) for kind in kinds} == {
         frozenset({"report"}),
         frozenset({"block", "companies"}),
+        frozenset({"block", "companies", "repeated"}),
         frozenset({"cidade", "estado", "capital_social_total", "quantidade_empresas"}),
     }
-    assert {row["file"] for row in found} == {0, 1, 2}
+    assert {row["file"] for row in found} == {0, 1, 2, 3}
 
 
 def test_companies_come_in_the_blocks_of_the_ledger(spark: SparkSession, tmp_path: Path) -> None:
@@ -181,12 +189,16 @@ def test_strict_rules_reach_the_executors(spark: SparkSession, tmp_path: Path) -
     assert [row["reason"] for row in quarantine.rows(tmp_path / "q")] == ["cnpj: wrong check digits"]
 
 
-def test_with_companies_to_leave_out_only_the_other_places_come(
+def held(*ids: int) -> dict[str, bytes]:
+    return ledger.pack(ledger.from_ids(np.array(ids, dtype=np.uint64)))
+
+
+def test_of_a_file_with_a_surplus_only_that_comes_and_negative(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE + NATAL_TOO + "bad\n")
-    ids = np.array([company(11222333), company(5)], dtype=np.uint64)
-    again = source(Path(first.location), 3, ledger.pack(ledger.from_ids(ids)))
+    (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE + NATAL_TOO + RECIFE + "bad\n" + NATAL + NATAL)
+    surplus = Surplus(held(company(11222333), company(5)), held(company(22333444), company(11222333)))
+    again = source(Path(first.location), 3, surplus)
     quarantine.write(tmp_path / "q", "a.csv", [("as", "it was")])
 
     found = rows(features.summarise(spark, [again], RULES, tmp_path / "q"))
@@ -194,22 +206,21 @@ def test_with_companies_to_leave_out_only_the_other_places_come(
     assert reports(found) == {3: Report("read")}
     assert companies(found, 3) == set()
     assert places(found, 3) == [
-        ("Natal", "RN", Decimal("0.05"), 1),
-        ("Recife", "PE", Decimal("0.50"), 1),
+        ("Natal", "RN", Decimal("-30.00"), -3),
+        ("Recife", "PE", Decimal("-0.50"), -1),
     ]
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q")] == ["it was"]
 
 
-def test_with_all_companies_left_out_nothing_adds_up(spark: SparkSession, tmp_path: Path) -> None:
+def test_without_its_surplus_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
-    found = rows(features.summarise(spark, [first], RULES, tmp_path / "q"))
-    everything = {row["block"]: bytes(row["companies"]) for row in found if row["block"]}
-    again = source(Path(first.location), 0, everything)
+    again = source(Path(first.location), 0, Surplus(held(company(11222333)), {}))
 
-    assert (
-        added_up(features.summarise(spark, [again], RULES, tmp_path / "q").transform(features.aggregate))
-        == {}
-    )
+    both = [features.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
+
+    assert added_up(both[0].union(both[1]).transform(features.aggregate)) == {
+        ("Recife", "PE"): (Decimal("0.50"), 1)
+    }
 
 
 def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
@@ -288,6 +299,7 @@ def summaries(
         (
             n,
             None if city else json.dumps(asdict(Report("read"))),
+            None,
             None,
             None,
             city,

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from streaming import ledger, quarantine, summaries
-from streaming.sources import Rules, Source
+from streaming.sources import Rules, Source, Surplus
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -80,20 +81,25 @@ def test_files_read_together_are_read_as_each_alone(many: list[Source], tmp_path
     assert {outcomes.count("read"), outcomes.count("rejected")} == {22 * 11, 22 * 2}
 
 
-def test_companies_are_left_out_of_their_own_file_alone(many: list[Source], tmp_path: Path) -> None:
+def test_what_is_too_much_is_so_in_its_own_file_alone(many: list[Source], tmp_path: Path) -> None:
     def held(*numbers: int) -> dict[str, bytes]:
         ids = [(n >> 16) << 37 | 1 << 16 | n & 65535 for n in numbers]
         return ledger.pack(ledger.from_ids(np.array(ids, dtype=np.uint64)))
 
-    def again(source: Source, *numbers: int) -> Source:
-        return Source(*list(vars(source).values())[:5], leave_out=held(*numbers))
+    def again(source: Source, counted: int, *repeated: int) -> Source:
+        return replace(source, surplus=Surplus(held(counted), held(*repeated)))
 
-    some = [again(many[0], 1), again(many[1], 4), again(many[13], 2), again(many[14], 3)]
+    some = [again(many[0], 1), again(many[1], 4, 3), again(many[13], 2), again(many[14], 3, 3)]
 
     told = rows(some, tmp_path / "quarantine")
 
-    places = {n: [(r[3], r[6]) for r in found if r[3]] for n, found in told.items()}
-    assert places == {0: [("Macau", 1)], 1: [("Natal", 1)], 13: [("Natal", 1)], 14: [("Natal", 1)]}
+    places = {n: [(r[4], r[7]) for r in found if r[4]] for n, found in told.items()}
+    assert places == {
+        0: [("Natal", -1)],
+        1: [("Macau", -1), ("Natal", -1)],
+        13: [("Macau", -1)],
+        14: [("Macau", -1), ("Natal", -1)],
+    }
 
 
 def test_a_file_that_changes_while_its_neighbours_are_read_has_changed_and_they_have_not(
