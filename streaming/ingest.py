@@ -4,24 +4,23 @@ One batch of files into Redis: summarise, decide, aggregate, merge.
 The same function serves the stream and the reconcile pass.
 """
 
-import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import structlog
 import tenacity
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
-from streaming import features, ledger
+from streaming import ledger
+from streaming.batch import Batch
 from streaming.errors import Conflict, FileChanged
 from streaming.files import File, look
 from streaming.records import Commit, Record
 from streaming.settings import Settings
-from streaming.sources import Report, Rules, Source, Surplus
+from streaming.sources import Report, Rules
 from streaming.store import Store
 
 ATTEMPTS = 20
@@ -101,18 +100,16 @@ class Ingest:
             return outcomes
         at = datetime.now(UTC)
         rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
-        summaries = self._summarise(open_, rules).persist()
-        try:
-            reports, companies, repeated = _collect(summaries, open_)
-            counted = [f for f in open_ if reports[f.path].outcome == "read"]
+        places = self._landing_zone, self._quarantine
+        with closing(Batch(self._spark, open_, rules, *places)) as batch:
+            reports, companies = batch.told.reports, batch.told.companies
+            counted = [f.path for f in open_ if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
-                (companies[f.path] for f in counted),
+                (companies[path] for path in counted),
                 self._store.companies(ledger.blocks(companies.values())),
             )
-            by_path = dict(zip((f.path for f in counted), verdicts, strict=True))
-            increments = self._increments(summaries, open_, by_path, repeated, rules)
-        finally:
-            summaries.unpersist()
+            by_path = dict(zip(counted, verdicts, strict=True))
+            increments = batch.increments(by_path)
         new_records = {}
         for order, file in enumerate(open_):
             report = reports[file.path]
@@ -144,79 +141,10 @@ class Ingest:
                 _say(path, record, reports[path])
         return outcomes + [_outcome(path, record) for path, record in new_records.items()]
 
-    def _summarise(
-        self, files: list[File], rules: Rules, surplus: Mapping[str, Surplus] | None = None
-    ) -> DataFrame:
-        sources = [
-            Source(
-                number,
-                file.path,
-                str(self._landing_zone / file.path),
-                file.size,
-                file.mtime,
-                surplus[file.path] if surplus else None,
-            )
-            for number, file in enumerate(files)
-        ]
-        return features.summarise(self._spark, sources, rules, self._quarantine)
-
-    def _increments(
-        self,
-        summaries: DataFrame,
-        files: list[File],
-        verdicts: dict[str, ledger.Verdict],
-        repeated: dict[str, ledger.Companies],
-        rules: Rules,
-    ) -> dict[tuple[str, str], tuple[Decimal, int]]:
-        """Add up the files that bring something new, and take off what of them does not count."""
-        new = {path for path, verdict in verdicts.items() if verdict.new}
-        nothing = [number for number, file in enumerate(files) if file.path not in new]
-        total = summaries.where(~F.col("file").isin(nothing))
-        surplus = {
-            path: Surplus(ledger.pack(verdicts[path].repeats), ledger.pack(repeated[path]))
-            for path in new
-            if verdicts[path].repeats or repeated[path]
-        }
-        if not surplus:
-            return _places(features.aggregate(total))
-        again = [file for file in files if file.path in surplus]
-        too_much = self._summarise(again, rules, surplus).persist()
-        try:
-            reports, _, _ = _collect(too_much, again)
-            if changed := [path for path, r in reports.items() if r.outcome != "read"]:
-                raise FileChanged(changed)
-            return _places(features.aggregate(total.union(too_much)))
-        finally:
-            too_much.unpersist()
-
     def _unchanged(self, files: Iterable[File]) -> None:
         changed = [f.path for f in files if look(self._landing_zone, f.path) != f]
         if changed:
             raise FileChanged(changed)
-
-
-def _collect(
-    summaries: DataFrame, files: list[File]
-) -> tuple[dict[str, Report], dict[str, ledger.Companies], dict[str, ledger.Companies]]:
-    """Bring reports, companies and those repeated (never the places) of summaries to the driver."""
-    columns = ("file", "report", "block", "companies", "repeated")
-    rows = summaries.where(F.col("cidade").isNull()).select(*columns)
-    reports: dict[str, Report] = {}
-    companies: dict[str, ledger.Companies] = {file.path: {} for file in files}
-    repeated: dict[str, ledger.Companies] = {file.path: {} for file in files}
-    for number, report, block, members, more_than_once in rows.collect():
-        path = files[number].path
-        if report is not None:
-            reports[path] = Report(**json.loads(report))
-            continue
-        companies[path] |= ledger.unpack({block: bytes(members)})
-        if more_than_once is not None:
-            repeated[path] |= ledger.unpack({block: bytes(more_than_once)})
-    return reports, companies, repeated
-
-
-def _places(total: DataFrame) -> dict[tuple[str, str], tuple[Decimal, int]]:
-    return {(r[0], r[1]): (r[2], r[3]) for r in total.collect()}
 
 
 def _outcome(path: str, r: Record) -> Outcome:

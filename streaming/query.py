@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, files, session
+from streaming import archive, files, rehearsal, session
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
@@ -76,6 +76,7 @@ class Query:
     def follow(self, checkpoint: Path) -> None:
         """Ingest what there is and what comes, until `stop` is set."""
         self._reconcile()
+        rehearsal.rehearse(self._spark)
         query = self._start(checkpoint, follow=True)
         log.info("following", landing_zone=str(self._settings.landing_zone))
         seconds = self._settings.reconcile_seconds if query else ALONE
@@ -93,18 +94,10 @@ class Query:
             log.warning("links to directories: remove them, Spark is not let near", links=links[:10])
             return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
-        source = self._settings.landing_zone.absolute().as_uri()
         with self._spark_errors():
-            stream = (
-                self._spark.readStream.format("binaryFile")
-                .schema("path string, modificationTime timestamp, length bigint, content binary")
-                .option("pathGlobFilter", "*.csv*")
-                .option("recursiveFileLookup", True)  # no guessing of partitions from directories
-                .load(source)
-                .select("path")  # the content is never read by Spark
-                .writeStream.foreachBatch(self._batch)
-                .option("checkpointLocation", checkpoint.as_uri())
-            )
+            found = rehearsal.files_of(self._spark, self._settings.landing_zone)
+            stream = found.writeStream.foreachBatch(self._batch)
+            stream = stream.option("checkpointLocation", checkpoint.as_uri())
             if follow:
                 return stream.trigger(processingTime="50 milliseconds").start()
             return stream.trigger(availableNow=True).start()

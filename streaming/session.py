@@ -1,5 +1,6 @@
 """The Spark session: what it needs, and nothing it does not."""
 
+import logging
 import os
 import shutil
 import sys
@@ -17,6 +18,10 @@ from pyspark.sql import SparkSession
 from streaming import jvm
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
+
+_FILE_MANAGER = (
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.session")
 
@@ -48,6 +53,10 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
         # looking each of them up first is nothing to start a job of as many tasks for.
         "spark.sql.files.openCostInBytes": "1024",
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+        # As Spark has it, twelve processes are started for each small file of a checkpoint (readlink,
+        # chmod): a tenth of a second a batch.
+        "spark.sql.streaming.checkpointFileManagerClass": _FILE_MANAGER,
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         # A directory `_spark_metadata` in the landing zone is not what says which files there are.
         "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
@@ -80,8 +89,9 @@ def stop(spark: SparkSession) -> None:
     """
     context = spark.sparkContext
     if str(context.master).startswith("local"):
-        # Python would tell that the JVM no longer sends it accumulators.
+        # PySpark and Py4J would tell that it is gone.
         context._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
+        logging.disable()
     else:
         spark.stop()
     _end()

@@ -1,0 +1,137 @@
+"""The files of one batch, as Spark reads them and adds them up."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from streaming import features, ledger
+from streaming.errors import FileChanged
+from streaming.files import File
+from streaming.sources import Report, Rules, Source, Surplus
+
+Place = tuple[str, str, Decimal, int]
+Sums = dict[tuple[str, str], tuple[Decimal, int]]
+"""(cidade, estado) → reais, companies."""
+
+
+@dataclass
+class Told:
+    """What Spark brought to the driver of some files, by path."""
+
+    reports: dict[str, Report] = field(default_factory=dict)
+    companies: dict[str, ledger.Companies] = field(default_factory=dict)
+    repeated: dict[str, ledger.Companies] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
+
+
+class Batch:
+    """
+    Files that were read once, to be asked what of them is to be added.
+
+    What the places of several files add up to stays with Spark until it is asked for. Those of a file
+    that is alone come with its report, in one job: there is nothing to bring together, and a second
+    job takes as long as reading a small file.
+
+    Raises:
+        PySparkException: reading failed.
+    """
+
+    def __init__(
+        self, spark: SparkSession, files: Sequence[File], rules: Rules, zone: Path, quarantine: Path
+    ) -> None:
+        self._spark, self._rules, self._zone, self._quarantine = spark, rules, zone, quarantine
+        self._files = list(files)
+        self._alone = len(self._files) == 1
+        self._held: list[DataFrame] = []
+        try:
+            self._summaries = self._summarise(self._files)
+            self.told = self._collect(self._summaries, self._files)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let Spark forget what it holds."""
+        for summaries in self._held:
+            summaries.unpersist()
+
+    def increments(self, verdicts: Mapping[str, ledger.Verdict]) -> Sums:
+        """
+        Add up the files that bring something new, and take off what of them does not count.
+
+        Raises:
+            FileChanged: one of them is no longer what it was.
+        """
+        new = {path for path, verdict in verdicts.items() if verdict.new}
+        surplus = {
+            path: Surplus(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
+            for path in new
+            if verdicts[path].repeats or self.told.repeated[path]
+        }
+        if self._alone:
+            places = self.told.places if new else []
+            return _added(places + (self._too_much(surplus)[1].places if surplus else []))
+        nothing = [number for number, file in enumerate(self._files) if file.path not in new]
+        total = self._summaries.where(~F.col("file").isin(nothing))
+        if surplus:
+            total = total.union(self._too_much(surplus)[0])
+        return _added(features.aggregate(total).collect())
+
+    def _too_much(self, surplus: Mapping[str, Surplus]) -> tuple[DataFrame, Told]:
+        files = [file for file in self._files if file.path in surplus]
+        found = self._summarise(files, surplus)
+        told = self._collect(found, files)
+        if changed := [path for path, report in told.reports.items() if report.outcome != "read"]:
+            raise FileChanged(changed)
+        return found, told
+
+    def _summarise(
+        self, files: Sequence[File], surplus: Mapping[str, Surplus] | None = None
+    ) -> DataFrame:
+        sources = [
+            Source(
+                number,
+                file.path,
+                str(self._zone / file.path),
+                file.size,
+                file.mtime,
+                surplus[file.path] if surplus else None,
+            )
+            for number, file in enumerate(files)
+        ]
+        summaries = features.summarise(self._spark, sources, self._rules, self._quarantine)
+        if not self._alone:
+            self._held.append(summaries.persist())
+        return summaries
+
+    def _collect(self, summaries: DataFrame, files: Sequence[File]) -> Told:
+        """Bring what is told of each file to the driver: of several files not the places."""
+        told = Told()
+        for file in files:
+            told.companies[file.path], told.repeated[file.path] = {}, {}
+        rows = summaries if self._alone else summaries.where(F.col("cidade").isNull())
+        for number, report, block, companies, repeated, *place in rows.collect():
+            path = files[number].path
+            if report is not None:
+                told.reports[path] = Report(**json.loads(report))
+            elif block is not None:
+                told.companies[path] |= ledger.unpack({block: bytes(companies)})
+                if repeated is not None:
+                    told.repeated[path] |= ledger.unpack({block: bytes(repeated)})
+            else:
+                told.places.append((place[0], place[1], place[2], place[3]))
+        return told
+
+
+def _added(places: Iterable[Place]) -> Sums:
+    """Add up places; those without companies are none."""
+    sums: Sums = {}
+    for cidade, estado, capital, companies in places:
+        before = sums.get((cidade, estado), (Decimal(0), 0))
+        sums[cidade, estado] = (before[0] + capital, before[1] + companies)
+    return {place: added for place, added in sums.items() if added[1]}

@@ -1,0 +1,56 @@
+"""The way of a file, gone once before the first one comes: classes are loaded, workers are there."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from streaming import files, ledger, session
+from streaming.batch import Batch
+from streaming.sources import Rules
+
+NAME = "x.csv"
+CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rehearsal")
+
+
+def rehearse(spark: SparkSession) -> None:
+    """Stream a file of one company through all but Redis, in a directory that goes with Spark's."""
+    try:
+        directory = Path(tempfile.mkdtemp(dir=os.environ.get("SPARK_LOCAL_DIRS")))
+        zone = directory / "zone"
+        zone.mkdir()
+        (zone / NAME).write_text(CONTENT)
+        rules = Rules(datetime.now(UTC))
+
+        def ingest(batch: DataFrame, _: int) -> None:
+            batch.collect()
+            found = files.look(zone, NAME)
+            assert found is not None
+            read = Batch(spark, [found], rules, zone, directory / "quarantine")
+            read.increments({NAME: ledger.Verdict(1, {})})
+            read.close()
+
+        stream = files_of(spark, zone).writeStream.foreachBatch(ingest)
+        stream.option("checkpointLocation", (directory / "checkpoint").as_uri())
+        stream.trigger(availableNow=True).start().awaitTermination()
+    except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
+        log.info("no rehearsal", why=session.cause(error))
+
+
+def files_of(spark: SparkSession, zone: Path) -> DataFrame:
+    """Return the stream of the paths of CSV files in a landing zone; their content is not read."""
+    return (
+        spark.readStream.format("binaryFile")
+        .schema("path string, modificationTime timestamp, length bigint, content binary")
+        .option("pathGlobFilter", "*.csv*")
+        .option("recursiveFileLookup", True)  # no guessing of partitions from directories
+        .load(zone.absolute().as_uri())
+        .select("path")
+    )
