@@ -4,6 +4,7 @@ Files of companies: what each adds up to, which companies are in it, and the row
 DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 """
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ import pyarrow.compute as pc
 from streaming import dialect, ledger
 from streaming.dialect import COLUMNS, Dialect
 from streaming.errors import FileRejected
-from streaming.sources import Rules
+from streaming.sources import Rules, Share
 
 PLACES = pa.schema(
     [
@@ -227,16 +228,26 @@ class Reading:
 
 
 @cache
-def connection(threads: int) -> Connection:
+def connection(share: Share) -> Connection:
     """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
-    return connect(threads)
+    return connect(share)
 
 
-def connect(threads: int) -> Connection:
-    """Return a DuckDB of its own that knows the rules."""
-    # For what does not fit into memory. DuckDB would take the working directory: it may be read-only.
-    spill = Path(tempfile.gettempdir()) / f"city-features-{uuid4().hex}"
-    connection = duckdb.connect(":memory:", config={"threads": threads, "temp_directory": str(spill)})
+def connect(share: Share) -> Connection:
+    """
+    Return a DuckDB of its own that knows the rules.
+
+    All readers of a machine (or container) together take half of its memory at most. Of a cluster's
+    readers there may be one a core.
+    """
+    cores = len(os.sched_getaffinity(0))
+    config: dict[str, Any] = {
+        "threads": min(share.threads, cores),
+        "memory_limit": f"{50 / min(share.readers, cores)}%",
+        # For what does not fit. DuckDB would take the working directory: it may be read-only.
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"city-features-{uuid4().hex}"),
+    }
+    connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
     return connection

@@ -11,17 +11,18 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming.sources import Rules, Source
+from streaming.sources import Rules, Share, Source
 
 SUMMARIES = """
     file int, report string, block string, companies binary, repeated binary,
     cidade string, estado string, capital_social_total decimal(28,2), quantidade_empresas bigint
 """
 
-
 ROWS = """
     file int, line bigint, empresa string, cidade string, estado string, capital_social decimal(14,2)
 """
+
+TASK_BYTES = 4 * 1024 * 1024
 
 
 def summarise(
@@ -40,10 +41,10 @@ def summarise(
     """
     directory = str(quarantine_dir)
 
-    def read(some: list[Source], threads: int) -> Iterator[Any]:
+    def read(some: list[Source], share: Share) -> Iterator[Any]:
         from streaming import summaries  # DuckDB is loaded on the executors alone
 
-        return summaries.read(some, rules, directory, threads)
+        return summaries.read(some, rules, directory, share)
 
     return _read(spark, sources, read, SUMMARIES)
 
@@ -61,10 +62,10 @@ def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules])
         FileChanged, FileRejected: a file is not, or no longer, what was counted.
     """
 
-    def read(some: list[Source], threads: int) -> Iterator[Any]:
+    def read(some: list[Source], share: Share) -> Iterator[Any]:
         from streaming import summaries
 
-        return summaries.rows(some, rules, threads)
+        return summaries.rows(some, rules, share)
 
     return _read(spark, sources, read, ROWS)
 
@@ -88,31 +89,40 @@ def aggregate(summaries: DataFrame) -> DataFrame:
     )
 
 
-def _spread(sources: Sequence[Source], most: int) -> list[list[Source]]:
-    """Share the files out over at most so many tasks, the largest first to the least loaded."""
-    tasks: list[list[Source]] = [[] for _ in range(min(most, len(sources)))]
+def _spread(sources: Sequence[Source], cores: int) -> tuple[list[list[Source]], Share]:
+    """
+    Share files out over tasks, the largest first to the least loaded; return what each task may take.
+
+    As many tasks as there are files and cores, but none for little: asking one more worker takes as long
+    as reading some megabytes. Cores without a task read the pieces of large files.
+    """
+    load = sum(map(_load, sources))
+    tasks: list[list[Source]] = [[] for _ in range(min(cores, len(sources), 1 + load // TASK_BYTES))]
     loads = [0] * len(tasks)
-    for source in sorted(sources, key=lambda s: -s.size):
+    for source in sorted(sources, key=_load, reverse=True):
         lightest = loads.index(min(loads))
         tasks[lightest].append(source)
-        loads[lightest] += source.size + 64 * 1024  # opening one costs about as much as reading this
-    return tasks
+        loads[lightest] += _load(source)
+    pieces = 1 + max(source.size for source in sources) // TASK_BYTES
+    return tasks, Share(threads=min(pieces, cores // len(tasks)), readers=len(tasks))
+
+
+def _load(source: Source) -> int:
+    return source.size + 64 * 1024  # opening one costs about as much as reading this
 
 
 def _read(
     spark: SparkSession,
     sources: Sequence[Source],
-    read: Callable[[list[Source], int], Iterator[Any]],
+    read: Callable[[list[Source], Share], Iterator[Any]],
     schema: str,
 ) -> DataFrame:
     """Let the executors read the sources, with all their cores, into rows of this schema."""
-    parallelism = spark.sparkContext.defaultParallelism
-    tasks = _spread(sources, parallelism)
-    threads = max(1, parallelism // len(tasks))
+    tasks, part = _spread(sources, spark.sparkContext.defaultParallelism)
 
     def share(ids: Iterator[Any]) -> Iterator[Any]:
         for batch in ids:
             for task in batch.column(0).to_pylist():
-                yield from read(tasks[task], threads)
+                yield from read(tasks[task], part)
 
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(share, schema)

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from streaming import jvm
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
+from streaming.sources import Share
 
 _FILE_MANAGER = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -34,8 +35,12 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
         EnvironmentRefused: there is no Java 17 or newer, or the master can not be reached.
     """
     jvm.java()
-    # Workers have to be this interpreter, not the first python3 on the path.
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    local = settings.spark_master.startswith("local")
+    # Workers have to be this interpreter, not the first python3 on the path. Those of a cluster may have
+    # been shipped another one.
+    if local or "PYSPARK_PYTHON" not in os.environ:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     directory = starting.directory if starting else jvm.scratch()
     os.environ["SPARK_LOCAL_DIRS"] = str(directory)
     conf = {
@@ -60,7 +65,7 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
         # A directory `_spark_metadata` in the landing zone is not what says which files there are.
         "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
-    if settings.spark_master.startswith("local"):
+    if local:
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         conf |= {"spark.executorEnv.TMPDIR": str(directory)}
     conf |= {"spark.app.name": "city-features", "spark.master": settings.spark_master}
@@ -111,7 +116,7 @@ def _warm(spark: SparkSession) -> None:
     def load(batches: Iterator[Any]) -> Iterator[Any]:
         from streaming import companies, summaries  # noqa: F401
 
-        companies.connection(1)
+        companies.connection(Share())
         yield from batches
 
     try:

@@ -50,6 +50,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What of its machine one of so many `readers`, which may all be there at once, may take."""
+
+    threads: int = 1
+    readers: int = 1
+
+
+@dataclass(frozen=True)
 class Report:
     """
     What reading one file came to.

@@ -15,7 +15,7 @@ from streaming.companies import PLACES, Reading
 from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import FileChanged, FileRejected
 from streaming.files import batches
-from streaming.sources import Report, Rules, Source, Surplus
+from streaming.sources import Report, Rules, Share, Source, Surplus
 
 _ARROW = pa.schema(
     [
@@ -38,9 +38,9 @@ Told = list[tuple[int, list[pa.Table]]]
 """Of each file, how many rows were read, and what is told of it."""
 
 
-def read(sources: list[Source], rules: Rules, quarantine_dir: str, threads: int) -> Batches:
+def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
-    connection = companies.connection(threads)
+    connection = companies.connection(share)
     packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
     plain = (source for source in sources if not source.path.endswith(".gz"))
     for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
@@ -49,9 +49,9 @@ def read(sources: list[Source], rules: Rules, quarantine_dir: str, threads: int)
         yield from whole.combine_chunks().to_batches()
 
 
-def rows(sources: list[Source], rules: Sequence[Rules], threads: int) -> Batches:
+def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches:
     """Yield the rows that fit, of one file after another, as `features.rows` describes them."""
-    connection = companies.connection(threads)
+    connection = companies.connection(share)
     for source in sources:
         try:
             with (

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from streaming import companies, dialect, ledger, scan
 from streaming.errors import FileRejected
-from streaming.sources import Rules
+from streaming.sources import Rules, Share
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -33,7 +33,7 @@ SAO_PAULO = "33444555000181,2024-01-31,São Paulo,SP,1000.25\n"
 
 Place = tuple[str, str, str, int]
 
-connection = companies.connect(1)
+connection = companies.connect(Share())
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,9 @@ def test_the_earliest_line_wins_over_many_threads_and_buffers(tmp_path: Path) ->
     status = path.stat()
     with (
         dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
-        companies.reading(companies.connect(2), descriptor, RULES, gzipped=False) as reading,
+        companies.reading(
+            companies.connect(Share(threads=2)), descriptor, RULES, gzipped=False
+        ) as reading,
     ):
         [summary] = reading.summaries()
         [surplus] = reading.surplus([{}], [summary.repeated])
@@ -688,7 +690,7 @@ def test_what_does_not_fit_into_memory_goes_to_the_temporary_directory(
     (tmp_path / "temporary").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    small = companies.connect(1)
+    small = companies.connect(Share())
     small.execute("SET memory_limit = '40MB'")
     small.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(10_000_000)")
     assert list((tmp_path / "temporary").iterdir())

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming import companies
+from streaming.sources import Share
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GOOD = {
@@ -53,7 +54,7 @@ STATES = [
 
 Row = dict[str, str]
 
-connection = companies.connect(1)
+connection = companies.connect(Share())
 
 
 def fill(rows: Iterable[Row]) -> None:

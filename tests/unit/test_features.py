@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming import features, ledger, quarantine
-from streaming.sources import Report, Rules, Source, Surplus
+from streaming.sources import Report, Rules, Share, Source, Surplus
 from tests import oracle
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -79,6 +80,35 @@ def added_up(aggregated: DataFrame) -> Places:
     found = {(r[0], r[1]): (r[2], r[3]) for r in collected}
     assert len(found) == len(collected), "one row a place"
     return found
+
+
+# How files are shared out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "tasks", "threads"),
+    [
+        ([33_000], 1, 1),
+        ([33_000] * 20, 1, 1),  # a second worker would take longer than the rest of them
+        ([33_000] * 2_000, 4, 1),
+        ([65_000_000] * 10, 4, 1),
+        ([65_000_000, 1_000, 1_000], 3, 1),
+        ([65_000_000] * 2, 2, 2),
+        ([5_000_000], 1, 2),
+        ([10_000_000_000], 1, 4),
+    ],
+)
+def test_tasks_and_threads_follow_cores_files_and_bytes(
+    sizes: list[int], tasks: int, threads: int
+) -> None:
+    given = [Source(n, "x.csv", "/x.csv", size, 0) for n, size in enumerate(sizes)]
+
+    shared, part = features._spread(given, 4)
+
+    assert sorted(source.number for task in shared for source in task) == list(range(len(sizes)))
+    assert (len(shared), part) == (tasks, Share(threads, readers=tasks))
+    loads = [sum(source.size for source in task) for task in shared]
+    assert max(loads) - min(loads) <= max(sizes)
 
 
 # summarise

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streaming import ledger, quarantine, summaries
-from streaming.sources import Rules, Source, Surplus
+from streaming.sources import Rules, Share, Source, Surplus
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -36,7 +36,7 @@ def sources(directory: Path, contents: Sequence[str | bytes]) -> list[Source]:
 def rows(some: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what is told of each file, in an order of its own."""
     told: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in some}
-    for batch in summaries.read(some, RULES, str(directory), 1):
+    for batch in summaries.read(some, RULES, str(directory), Share()):
         for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             told[file].append(tuple(values))
     return {file: sorted(some, key=repr) for file, some in told.items()}
