@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos bench compose-test lint format lock audit-dependencies clean venv dev prepared java python
+.PHONY: help run test chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ chaos: java dev prepared ## kill, cut, fill and lose everything, again and again
 
 bench: java dev prepared ## time the service and others in turn (some: make bench ARGS="--only one-file")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: java dev prepared ## the same with little of everything: does measuring work? (a minute or two; keeps nothing)
+	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
 compose-test: ## start all of docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose

@@ -1,55 +1,53 @@
 """The service and others, timed in turn on the same machine: `make bench`."""
 
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from benchmarks import follow, growth, report, results
-from benchmarks.arena import Arena, peer
-from benchmarks.races import RACES
+from benchmarks import follow, growth, races, report, results
+from benchmarks.arena import Arena
+from benchmarks.bench import Bench
+from benchmarks.origin import origin
 from benchmarks.results import Result
+from benchmarks.sizes import FULL, SMOKE, Sizes
 
 EXAMPLES = """Examples: python -m benchmarks --only one-file --rounds 3 ·
 python -m benchmarks --polars /elsewhere/bin/python --directory /big/disk"""
+HERE = Path(__file__).parent
 
-out = Console(stderr=True, highlight=False)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Python = Annotated[
     Path | None, typer.Option(metavar="PYTHON", help="A Python that has it; unset: not raced.")
 ]
-Workload = Callable[[Arena, Path, int], list[Result]]
+Workload = Callable[[Bench], list[Result]]
 
 
-def workloads(polars: Path | None, feast: Path | None, pathway: Path | None) -> dict[str, Workload]:
+def workloads(
+    sizes: Sizes, polars: Path | None = None, feast: Path | None = None, pathway: Path | None = None
+) -> dict[str, Workload]:
     """Return what is measured, by name."""
-    say = out.print
-    others = []
-    if polars:
-        others.append(peer("Polars", "polars_hset.py", str(polars), exact=False))
-    if feast:
-        others.append(peer("Feast", "feast_write.py", str(feast), legible=False))
-    following = [peer("Pathway", "pathway_follow.py", str(pathway))] if pathway else []
-    found: dict[str, Workload] = {}
-    for race in RACES:
-        extra = others if race.name in ("one-file", "bulk") else []
-        found[race.name] = partial(race.run, others=extra, say=say)
-    return found | {
-        "follow": partial(follow.run, others=following, say=say),
-        "commit": partial(growth.commits, say=say),
-        "ledger": partial(growth.ledger, say=say),
-        "growth-rows": partial(growth.by_rows, say=say),
-        "growth-files": partial(growth.by_files, say=say),
-        "growth-companies": partial(growth.by_companies, say=say),
+    guests = [races.polars(polars)] if polars else []
+    guests += [races.feast(feast)] if feast else []
+    followers = [follow.pathway(pathway)] if pathway else []
+    return {race.name: partial(race.run, guests=guests) for race in races.races(sizes)} | {
+        "follow": partial(follow.run, guests=followers),
+        "commit": growth.commits,
+        "ledger": growth.ledger,
+        "growth-rows": growth.by_rows,
+        "growth-files": growth.by_files,
+        "growth-companies": growth.by_companies,
     }
 
 
-NAMES = list(workloads(None, None, None))
+NAMES = list(workloads(FULL))
 
 
 @app.command(epilog=f"{EXAMPLES}\n\nWorkloads: {', '.join(NAMES)}.")
@@ -61,6 +59,16 @@ def main(
     directory: Annotated[
         Path | None, typer.Option(help="Where files and server live; kept. Unset: a temporary one.")
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where results, page and picture go. Unset: benchmarks/.")
+    ] = None,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            help="Little of everything, once, peers in one JVM: shows that measuring works, and no "
+            "times. Unless --output is given the page goes to stdout, and nothing is kept."
+        ),
+    ] = False,
     polars: Python = None,
     feast: Python = None,
     pathway: Python = None,
@@ -68,18 +76,44 @@ def main(
     """Measure, and write benchmarks/RESULTS.md; what was not measured now stays as it was."""
     if unknown := sorted(set(only or ()) - set(NAMES)):
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(NAMES)}")
-    found = results.load()
+    pythons = {"polars": polars, "feast": feast, "pathway": pathway}
+    sizes, rounds = (SMOKE, 1) if smoke else (FULL, rounds)
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         place = (directory or Path(temporary)).absolute()
+        kept = output or (Path(temporary) if smoke else HERE)
+        kept.mkdir(parents=True, exist_ok=True)
         arena = Arena(place / "arena")
+        bench = Bench(arena, place / "files", rounds, sizes, _say, warm=not smoke)
+        found = results.load(kept)
         try:
-            for name, measure in workloads(polars, feast, pathway).items():
-                if not only or name in only:
-                    found |= {r.name: r for r in measure(arena, place / "files", rounds)}
-                    results.save(found)
-                    report.write(found)
+            its = origin(arena, _command(only or [], rounds, smoke, pythons))
+            with arena.one_jvm() if smoke else nullcontext():
+                for name, measure in workloads(sizes, **pythons).items():
+                    if not only or name in only:
+                        found |= {r.name: replace(r, origin=its) for r in measure(bench)}
+                        results.save(found, kept)
+                        report.write(results.load(kept), kept)
         finally:
             arena.close()
+        if smoke and output is None:
+            typer.echo((kept / report.FILE).read_text("utf-8"))
+
+
+_BEGAN = time.monotonic()
+
+
+def _say(step: str) -> None:
+    """Tell how far it is: lines for whoever waits, at once."""
+    typer.echo(f"{time.monotonic() - _BEGAN:7.1f} s  {step}", err=True)
+
+
+def _command(only: list[str], rounds: int, smoke: bool, pythons: dict[str, Path | None]) -> str:
+    """Return the command that measures the same; where the Pythons are is nobody's business."""
+    if smoke:
+        return "make bench-smoke"
+    words = [f"--only {name}" for name in only] + [f"--rounds {rounds}"]
+    words += [f"--{name} PYTHON" for name, path in pythons.items() if path]
+    return f'make bench ARGS="{" ".join(words)}"'
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +15,21 @@ from typing import Any
 
 import psutil
 import redis
+from pyspark.java_gateway import launch_gateway
 
+from benchmarks.data import Features
 from streaming import server
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 OURS = "city-features"
 SAMPLE = 0.1
+FLOAT = Decimal("1e-9")
+"""How far from it a sum of floats may be, relative to it."""
+
+
+class Wrong(Exception):
+    """Who is fast and wrong has not won."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,13 @@ class Contender:
     exact: bool = True
     legible: bool = True
     """Whether what it puts into Redis can be read without it."""
+    timed: bool = False
+    """Whether its last line says how many seconds it took after its start."""
+
+    @property
+    def after_start(self) -> str:
+        """What its seconds after its start are called."""
+        return f"{self.name} after its start"
 
 
 def peer(name: str, script: str, python: str = sys.executable, **what: bool) -> Contender:
@@ -50,10 +65,15 @@ SERVICE = Contender(OURS, (sys.executable, "-m", "streaming", "run"), once=True)
 
 @dataclass(frozen=True)
 class Run:
-    """One process from its start to its end: `peak` bytes (PSS of it and all it started), if sampled."""
+    """
+    One process from its start to its end.
+
+    `peak`: bytes (PSS of it and all it started), if sampled. `said`: what it wrote to stdout.
+    """
 
     seconds: float
     peak: int = 0
+    said: str = ""
 
 
 class Arena:
@@ -79,10 +99,28 @@ class Arena:
             "SPARK_MASTER": "local[*]",
             "LOG_LEVEL": "warning",
         }
+        self.environment_of_others: dict[str, str] = {}
 
     def close(self) -> None:
         """Stop the server."""
         server.stop(self.directory / "redis")
+
+    @contextmanager
+    def one_jvm(self) -> Iterator[None]:
+        """Have the Spark of all others start in one JVM: no way to time them, but seconds faster."""
+        streams = {"stderr": subprocess.DEVNULL, "cwd": self.directory}
+        gateway = launch_gateway(popen_kwargs=streams)  # type: ignore[no-untyped-call]
+        its = gateway.gateway_parameters
+        self.environment_of_others = {
+            "PYSPARK_GATEWAY_PORT": str(its.port),
+            "PYSPARK_GATEWAY_SECRET": its.auth_token,
+        }
+        try:
+            yield
+        finally:
+            gateway.proc.stdin.close()
+            gateway.proc.wait()
+            self.environment_of_others = {}
 
     def clear(self) -> None:
         """Empty everything."""
@@ -104,39 +142,63 @@ class Arena:
 
     def run(self, contender: Contender, *, sampled: bool = False) -> Run:
         """Run a contender to its end; raises where it fails."""
-        command = contender.command
+        command, environment = contender.command, {}
         if contender.name != OURS:
-            self.others.flushdb()
             command += (str(self.landing_zone), self.url_of_others)
+            environment = self.environment_of_others
         began = time.monotonic()
-        with self.start(command) as process:
+        with self.start(command, stdout=subprocess.PIPE, **environment) as process:
             peak = _Peak(process.pid) if sampled else None
-            _, errors = process.communicate()
+            said, errors = process.communicate()
             seconds = time.monotonic() - began
         if process.returncode:
             raise RuntimeError(f"{contender.name} failed ({process.returncode}):\n{errors}")
-        return Run(seconds, peak.end() if peak else 0)
+        return Run(seconds, peak.end() if peak else 0, said)
 
-    def start(self, command: Iterable[str], **environment: str) -> "subprocess.Popen[str]":
+    def start(
+        self, command: Iterable[str], *, stdout: int = subprocess.DEVNULL, **environment: str
+    ) -> "subprocess.Popen[str]":
         """Start a process on this landing zone and server."""
         return subprocess.Popen(
             tuple(command),
             cwd=self.directory,
             env={**self.environment, **environment},
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def counted(self, contender: Contender) -> tuple[int, Decimal]:
-        """Return what its cities in Redis add up to: companies, and their capital."""
+    def counted(self, contender: Contender) -> Features:
+        """Return the cities of a contender in Redis; the municipalities too, where it has them."""
         client = self.redis if contender.name == OURS else self.others
-        names = [n for n in client.scan_iter(count=5000, _type="hash") if ":" not in n and "/" not in n]
+        keys = [key for key in client.scan_iter(count=5000, _type="hash") if ":" not in key]
         pipeline = client.pipeline(transaction=False)
-        for name in names:
-            pipeline.hmget(name, "quantidade_empresas", "capital_social_total")
+        for key in keys:
+            pipeline.hmget(key, "quantidade_empresas", "capital_social_total")
         values = pipeline.execute()
-        return sum(int(n) for n, _ in values), sum((Decimal(total) for _, total in values), Decimal(0))
+        return {key: (int(n), Decimal(capital)) for key, (n, capital) in zip(keys, values, strict=True)}
+
+    def check(self, contender: Contender, expected: Features) -> None:
+        """
+        Compare what a contender left in Redis, place by place, with what it has to be.
+
+        Raises:
+            Wrong: a place lacks or is too much, its companies differ, or its capital (of who counts in
+                floats, by more than they can not tell).
+        """
+        if not contender.legible:
+            return
+        if contender.name != OURS:
+            expected = {key: value for key, value in expected.items() if "/" not in key}
+        counted, nothing = self.counted(contender), (0, Decimal(0))
+        wrong = []
+        for key in sorted(counted.keys() | expected.keys()):
+            (n, capital), (right, total) = counted.get(key, nothing), expected.get(key, nothing)
+            near = 0 if contender.exact else FLOAT * total
+            if n != right or abs(capital - total) > near:
+                wrong.append(f"{key}: {n} companies with {capital}, not {right} with {total}")
+        if wrong:
+            raise Wrong(f"{contender.name} is wrong in {len(wrong)} places, as in {wrong[0]}")
 
     def ledger(self) -> int:
         """Return the bytes of Redis' memory that the ledger takes."""

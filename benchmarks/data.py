@@ -1,12 +1,17 @@
 """Files of companies by the million: real municipalities, valid CNPJs, the same for the same seed."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+
+Features = dict[str, tuple[int, Decimal]]
+"""Key → how many companies, and their capital."""
 
 MUNICIPALITIES = Path(__file__).parent / "municipios.csv"
 
@@ -21,16 +26,24 @@ CREATE OR REPLACE TABLE places AS
 CREATE OR REPLACE MACRO root(company, scattered) AS
     CASE WHEN scattered THEN (company * 61803399 + 27182818) % 100000000 ELSE company + 10000000 END;
 
+CREATE OR REPLACE MACRO own(i, repeats) AS u(i, 'repeat') >= repeats;
+CREATE OR REPLACE MACRO pick(i, low, high, what) AS low + floor(u(i, what) * (high - low))::BIGINT;
+
 -- A repeat is a company of an earlier row, half of them of the same file: with a place and a capital of
--- its own, so that it matters which of the two counts.
+-- its own, so that it matters which of the two counts. The earlier row may be a repeat itself, whose
+-- company is another one: so up to three are looked at.
 CREATE OR REPLACE MACRO companies(first, many, repeats, noise, scattered, flat) AS TABLE
-    WITH numbered AS (
-        SELECT i, CASE WHEN u(i, 'repeat') >= repeats THEN i
-                       WHEN u(i, 'where') < 0.5 OR first = 0
-                       THEN first + (u(i, 'which') * (i - first))::BIGINT
-                       ELSE (u(i, 'which') * first)::BIGINT END AS company,
-               u(i, 'noise') < noise AS noisy
+    WITH ranged AS (
+        SELECT i, u(i, 'where') < 0.5 OR first = 0 AS inside, if(inside, first, 0) AS low,
+               if(inside, i, first) AS high
         FROM range(first, first + many) AS rows(i)),
+    numbered AS (
+        SELECT i, CASE WHEN own(i, repeats) THEN i
+                       WHEN own(pick(i, low, high, 'a'), repeats) THEN pick(i, low, high, 'a')
+                       WHEN own(pick(i, low, high, 'b'), repeats) THEN pick(i, low, high, 'b')
+                       ELSE pick(i, low, high, 'c') END AS company,
+               u(i, 'noise') < noise AS noisy
+        FROM ranged),
     numbers AS (
         SELECT *, (root(company, scattered) * 1000000 + 100)::UBIGINT AS n,
                CASE WHEN flat THEN i % (SELECT count(*) FROM places)
@@ -45,6 +58,16 @@ CREATE OR REPLACE MACRO companies(first, many, repeats, noise, scattered, flat) 
            exp(6 + 8 * u(i, 'capital'))::DECIMAL(14, 2) AS capital_social
     FROM numbers JOIN places USING (rank);
 """
+
+
+def joined(parts: Iterable[Features]) -> Features:
+    """Return what they add up to together."""
+    found: Features = {}
+    for part in parts:
+        for key, (companies, capital) in part.items():
+            before = found.get(key, (0, Decimal(0)))
+            found[key] = (before[0] + companies, before[1] + capital)
+    return found
 
 
 @dataclass(frozen=True)
@@ -69,10 +92,14 @@ class Data:
     """The number of the first company."""
     seed: int = 20261125
 
+    def place(self, directory: Path) -> Path:
+        """Return the directory of these files below this one."""
+        digest = sha256(f"{asdict(self)}\n{SQL}".encode()).hexdigest()[:12]
+        return directory / f"{self.files}x{self.rows}-{digest}"
+
     def write(self, directory: Path) -> list[Path]:
         """Write the files into a directory of their own below this one, or find them there."""
-        digest = sha256(f"{asdict(self)}\n{SQL}".encode()).hexdigest()[:12]
-        place = directory / f"{self.files}x{self.rows}-{digest}"
+        place = self.place(directory)
         written = [place / f"novas-{number:05d}.csv" for number in range(self.files)]
         if not place.is_dir():
             making = directory / f".{place.name}"
@@ -85,16 +112,30 @@ class Data:
             making.rename(place)
         return written
 
-    def sums(self, *, once: bool = True) -> tuple[int, Decimal]:
-        """Return what all files add up to, each company or each row: how many, and their capital."""
-        rows = " UNION ALL ".join(f"FROM {self._rows(number)}" for number in range(self.files))
-        if once and self.repeats:
-            rows = f"SELECT arg_min(capital_social, i) AS capital_social, false AS noisy FROM ({rows})"
-            rows += " WHERE NOT noisy GROUP BY company"
+    def features(self, *, once: bool = True) -> Features:
+        """
+        Return what all files add up to, each company (its first row counts) or each row.
+
+        City, and city/state → how many, and their capital. It is computed once, so change nothing in it.
+        """
+        return _features(self, once and self.repeats > 0)
+
+    def _features(self, once: bool) -> Features:
+        # Without repeats a row does not depend on its file, and one query of them all takes no time.
+        one = [replace(self, rows=self.files * self.rows)._rows(0)]
+        pieces = [self._rows(number) for number in range(self.files)] if self.repeats else one
+        rows = " UNION ALL ".join(f"FROM {piece}" for piece in pieces)
+        rows = f"SELECT i, company, cidade, estado, capital_social FROM ({rows}) WHERE NOT noisy"
+        if once:
+            columns = ("cidade", "estado", "capital_social")
+            firsts = ", ".join(f"arg_min({column}, i) AS {column}" for column in columns)
+            rows = f"SELECT {firsts} FROM ({rows}) GROUP BY company"
+        query = f"SELECT cidade, estado, count(*), sum(capital_social) FROM ({rows}) GROUP BY ALL"
         with self._connected() as connection:
-            query = f"SELECT count(*), sum(capital_social) FROM ({rows}) WHERE NOT noisy"
-            companies, capital = connection.execute(query).fetchall()[0]
-            return int(companies), Decimal(capital)
+            found = connection.execute(query).fetchall()
+        return joined(
+            {city: (n, capital), f"{city}/{state}": (n, capital)} for city, state, n, capital in found
+        )
 
     def _rows(self, number: int) -> str:
         values = (
@@ -114,3 +155,8 @@ class Data:
         connection.execute(f"SET VARIABLE municipalities = '{MUNICIPALITIES}'")
         connection.execute(SQL)
         return connection
+
+
+@cache
+def _features(data: Data, once: bool) -> Features:
+    return data._features(once)

@@ -9,44 +9,50 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.arena import OURS, SERVICE, Arena, Contender
+from benchmarks.arena import OURS, SERVICE, Contender, peer
+from benchmarks.bench import Bench
 from benchmarks.data import Data
 from benchmarks.results import Result
 
-FILES = 200
 WAIT = 60
 LOOK = 0.0005
 PAUSE = 0.1
 
 
-def run(
-    arena: Arena, cache: Path, rounds: int, others: list[Contender], say: Callable[[str], None]
-) -> list[Result]:
-    """Return the latencies of 200 files a round: the first, the median and the 99th percentile."""
+def pathway(python: Path) -> Contender:
+    """Return the contender that is always on, too."""
+    return peer("Pathway", "pathway_follow.py", str(python), exact=False)
+
+
+def run(bench: Bench, guests: Iterable[Contender]) -> list[Result]:
+    """Return the latencies of so many files a round: the first, the median and the 99th percentile."""
     found: dict[str, dict[str, list[float]]] = {"first": {}, "median": {}, "p99": {}}
-    for number in range(rounds):
-        for contender in (SERVICE, *others):
-            first, *rest = latencies(arena, contender, cache, FILES + 1)
+    files = bench.sizes.followed
+    for number in range(bench.rounds):
+        for contender in (SERVICE, *guests):
+            step = f"follow {number + 1}/{bench.rounds}: {contender.name}"
+            bench.say(f"{step} …")
+            data = Data(files + 1, bench.sizes.small_rows)
+            first, *rest = latencies(bench, contender, data)
             steps = quantiles(rest, n=100)
             for name, value in (("first", first), ("median", median(rest)), ("p99", steps[98])):
                 found[name].setdefault(contender.name, []).append(value)
-            told = f"{first:.3f} {median(rest):.3f} {steps[98]:.3f} s"
-            say(f"follow {number + 1}/{rounds} {contender.name} {told}")
-    what = "always on, files of 500 rows, from rename to features in Redis"
+            bench.say(f"{step} first {first:.3f} s, median {median(rest):.3f} s, p99 {steps[98]:.3f} s")
+    what = f"always on, files of {bench.sizes.small_rows} rows, from rename to features in Redis"
     return [
-        Result("follow-median", f"{what}: median of {FILES}", found["median"], {OURS: 0.18}),
+        Result("follow-median", f"{what}: median of {files}", found["median"], {OURS: 0.18}),
         Result("follow-p99", f"{what}: 99th percentile", found["p99"], {OURS: 0.40}),
         Result("follow-first", f"{what}: the first after the start", found["first"], {OURS: 0.50}),
     ]
 
 
-def latencies(arena: Arena, contender: Contender, cache: Path, files: int) -> list[float]:
-    """Return the seconds that each of so many files of 500 rows took, one after another."""
+def latencies(bench: Bench, contender: Contender, data: Data) -> list[float]:
+    """Return the seconds that each of these files took, one after another; raises where one errs."""
+    arena = bench.arena
     arena.clear()
-    written = Data(files, 500).write(cache)
+    written = bench.written(data)
     ours = contender.name == OURS
     client = arena.redis if ours else arena.others
-    client.flushdb()
     places = ("--follow",) if ours else (str(arena.landing_zone), arena.url_of_others)
     took = []
     with arena.start((*contender.command, *places), LOG_LEVEL="info") as process:
@@ -59,7 +65,9 @@ def latencies(arena: Arena, contender: Contender, cache: Path, files: int) -> li
                 time.sleep(10)  # it does not tell when it is ready
             city, expected = _city(written[0]), 0
             for file in written:
-                expected += file.read_text("utf-8").count(f",{city},")
+                companies = file.read_text("utf-8").count(f",{city},")
+                assert companies, f"{file.name} has nothing of {city} to wait for"
+                expected += companies
                 hidden = arena.landing_zone / f".{file.name}"
                 os.link(file, hidden)
                 began = time.monotonic()
@@ -70,6 +78,7 @@ def latencies(arena: Arena, contender: Contender, cache: Path, files: int) -> li
         finally:
             process.terminate()
             process.wait()
+    bench.check([data], contender)
     return took
 
 

@@ -1,97 +1,115 @@
 """What grows with what: rows, files, and the companies counted before."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-from benchmarks.arena import OURS, SERVICE, Arena
+from benchmarks.arena import OURS
+from benchmarks.bench import Bench
 from benchmarks.data import Data
 from benchmarks.results import Result
 
-MILLION = 1_000_000
-ROWS = (100_000, MILLION, 10 * MILLION, 50 * MILLION)
-FILES = (1, 100, 2_000, 20_000)
-COMPANIES = (0, 10 * MILLION, 60 * MILLION)
-Say = Callable[[str], None]
+BEYOND = 80_000_000
+"""Companies from here on are in no other file."""
 
 
-def by_rows(arena: Arena, cache: Path, rounds: int, say: Say) -> list[Result]:
+def by_rows(bench: Bench) -> list[Result]:
     """Time runs over more and more rows, and look at their memory."""
-    seconds: dict[str, list[float]] = {str(rows): [] for rows in ROWS}
-    peaks: dict[str, list[float]] = {str(rows): [] for rows in ROWS}
-    for number in range(rounds):
-        for rows in ROWS:
-            data = Data(max(1, rows // MILLION), min(rows, MILLION))
-            arena.clear()
-            arena.land(data.write(cache))
-            run = arena.run(SERVICE, sampled=True)
+    rows_of_file = bench.sizes.bulk_rows
+    seconds: dict[str, list[float]] = {str(rows): [] for rows in bench.sizes.rows}
+    peaks: dict[str, list[float]] = {str(rows): [] for rows in bench.sizes.rows}
+    for number in range(bench.rounds):
+        for rows in bench.sizes.rows:
+            data = Data(max(1, rows // rows_of_file), min(rows, rows_of_file))
+            bench.arena.clear()
+            bench.land(data)
+            run = bench.run(f"growth-rows {number + 1}/{bench.rounds} {rows:,}", sampled=True)
+            bench.check([data])
             seconds[str(rows)].append(run.seconds)
-            peaks[str(rows)].append(run.peak / 2**20)
-            say(f"growth-rows {number + 1}/{rounds} {rows:,} {run.seconds:.1f} s {run.peak >> 20} MiB")
+            peaks[str(rows)].append(run.peak / 1e9)
+    *_, before, most = bench.sizes.rows
+    memory = {OURS: peaks[str(most)], f"itself at {before:,} rows": peaks[str(before)]}
+    what = "memory of all processes (peak of PSS)"
     return [
-        Result("growth-rows", "rows, 1,000,000 a file", seconds),
-        Result("growth-memory", "memory of all processes, by rows", peaks, unit="MiB"),
+        Result(
+            "memory",
+            f"{what} at {most:,} rows",
+            memory,
+            {f"itself at {before:,} rows": 1.15, OURS: 3},
+            unit="GB",
+        ),
+        Result("growth-rows", f"rows, {rows_of_file:,} a file", seconds),
+        Result("growth-memory", f"{what}, by rows", peaks, unit="GB"),
     ]
 
 
-def by_files(arena: Arena, cache: Path, rounds: int, say: Say) -> list[Result]:
-    """Time runs over more and more files of 500 rows."""
-    seconds: dict[str, list[float]] = {str(files): [] for files in FILES}
-    for number in range(rounds):
-        for files in FILES:
-            arena.clear()
-            arena.land(Data(files, 500).write(cache))
-            seconds[str(files)].append(arena.run(SERVICE).seconds)
-            say(f"growth-files {number + 1}/{rounds} {files:,} files {seconds[str(files)][-1]:.1f} s")
-    return [Result("growth-files", "files of 500 rows", seconds)]
+def by_files(bench: Bench) -> list[Result]:
+    """Time runs over more and more small files."""
+    seconds: dict[str, list[float]] = {str(files): [] for files in bench.sizes.files}
+    for number in range(bench.rounds):
+        for files in bench.sizes.files:
+            data = Data(files, bench.sizes.small_rows)
+            bench.arena.clear()
+            bench.land(data)
+            run = bench.run(f"growth-files {number + 1}/{bench.rounds} {files:,}")
+            bench.check([data])
+            seconds[str(files)].append(run.seconds)
+    return [Result("growth-files", f"files of {bench.sizes.small_rows} rows", seconds)]
 
 
-def by_companies(arena: Arena, cache: Path, rounds: int, say: Say) -> list[Result]:
-    """Time one file of 15,000 new companies after more and more others."""
-    seconds: dict[str, list[float]] = {str(companies): [] for companies in COMPANIES}
-    ledger: dict[str, list[float]] = {str(companies): [] for companies in COMPANIES}
-    arena.clear()
+def by_companies(bench: Bench) -> list[Result]:
+    """Time one file of new companies after more and more others."""
+    sizes = bench.sizes
+    seconds: dict[str, list[float]] = {str(companies): [] for companies in sizes.companies}
+    ledger: dict[str, list[float]] = {str(companies): [] for companies in sizes.companies}
+    bench.arena.clear()
+    landed: list[Data] = []
     counted = 0
-    for companies in COMPANIES:
+    first = BEYOND
+    for companies in sizes.companies:
         if companies:
-            data = Data((companies - counted) // MILLION, MILLION, first=counted)
-            arena.land(data.write(cache), f"{companies}-")
-            arena.run(SERVICE)
+            files = (companies - counted) // sizes.bulk_rows
+            landed.append(Data(files, sizes.bulk_rows, first=counted))
+            bench.land(landed[-1], f"{companies}-")
+            bench.run(f"growth-companies {companies:,} before")
             counted = companies
-        for number in range(rounds):
-            first = 80 * MILLION + len(COMPANIES) * 15_000 * number + COMPANIES.index(companies) * 15_000
-            arena.land(Data(1, 15_000, first=first).write(cache), f"{companies}-{number}-")
-            seconds[str(companies)].append(arena.run(SERVICE).seconds)
-            say(f"growth-companies {companies:,} {seconds[str(companies)][-1]:.1f} s")
-        ledger[str(companies)].append(arena.ledger() / 2**20)
+        for number in range(bench.rounds):
+            landed.append(Data(1, sizes.one_file, first=first))
+            bench.land(landed[-1], f"{companies}-{number}-")
+            run = bench.run(f"growth-companies {number + 1}/{bench.rounds} {companies:,}")
+            seconds[str(companies)].append(run.seconds)
+            first += sizes.one_file
+        bench.check(landed)
+        ledger[str(companies)].append(bench.arena.ledger() / 1e6)
+    what = f"companies counted before one more file of {sizes.one_file:,}"
     return [
-        Result("growth-companies", "companies counted before one more file of 15,000", seconds),
-        Result("growth-ledger", "memory of the ledger in Redis, by companies", ledger, unit="MiB"),
+        Result("growth-companies", what, seconds),
+        Result("growth-ledger", "memory of the ledger in Redis, by companies", ledger, unit="MB"),
     ]
 
 
-def ledger(arena: Arena, cache: Path, _: int, say: Say) -> list[Result]:
-    """Return what Redis holds for ten million companies, one after another and scattered."""
+def ledger(bench: Bench) -> list[Result]:
+    """Return what Redis holds for millions of companies, one after another and scattered."""
     found = []
-    for name, what, scattered, most in (
-        ("ledger-neighbours", "ledger of 10,000,000 neighbouring CNPJs", False, 3.0),
-        ("ledger-scattered", "ledger of 10,000,000 scattered CNPJs", True, 30.0),
-    ):
-        arena.clear()
-        arena.land(Data(10, MILLION, scattered=scattered).write(cache))
-        arena.run(SERVICE)
-        found.append(Result(name, what, {OURS: [arena.ledger() / 1e6]}, {OURS: most}, "MB"))
-        say(f"{name} {arena.ledger() / 1e6:.2f} MB")
+    for name, order, most in (("neighbours", "neighbouring", 3.0), ("scattered", "random", 30.0)):
+        data = Data(bench.sizes.bulk_files, bench.sizes.bulk_rows, scattered=name == "scattered")
+        bench.arena.clear()
+        bench.land(data)
+        bench.run(f"ledger {name}")
+        bench.check([data])
+        what = f"ledger of {data.files * data.rows:,} {order} CNPJs in Redis"
+        megabytes = {OURS: [bench.arena.ledger() / 1e6]}
+        found.append(Result(f"ledger-{name}", what, megabytes, {OURS: most}, "MB"))
     return found
 
 
-def commits(arena: Arena, cache: Path, rounds: int, say: Say) -> list[Result]:
+def commits(bench: Bench) -> list[Result]:
     """Return what the commit of a file with companies in all municipalities takes of Redis' time."""
+    data = Data(1, bench.sizes.everywhere, flat=True)
+    places = sum("/" in key for key in data.features())
     took = []
-    for number in range(rounds):
-        arena.clear()
-        arena.land(Data(1, 100_000, flat=True).write(cache))
-        arena.run(SERVICE)
-        took.append(arena.longest_commit())
-        say(f"commit {number + 1}/{rounds} {took[-1]:.1f} ms")
-    what = "Redis' time of one commit that touches all municipalities (SLOWLOG)"
+    for number in range(bench.rounds):
+        bench.arena.clear()
+        bench.land(data)
+        bench.run(f"commit {number + 1}/{bench.rounds}")
+        bench.check([data])
+        took.append(bench.arena.longest_commit())
+        bench.say(f"commit {number + 1}/{bench.rounds}: {took[-1]:.1f} ms")
+    what = f"Redis' time of one commit that touches all {places:,} municipalities (SLOWLOG)"
     return [Result("commit", what, {OURS: took}, {OURS: 60}, "ms")]
