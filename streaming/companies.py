@@ -4,28 +4,23 @@ Files of companies: what each adds up to, which companies are in it, and the row
 DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 """
 
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import dialect, ledger
-from streaming.dialect import COLUMNS, Dialect
+from streaming import dialect, ledger, reader
+from streaming.dialect import Dialect
 from streaming.errors import FileRejected
-from streaming.sources import Rules, Share
+from streaming.reader import Connection
+from streaming.sources import Rules
 
 PLACES = pa.schema(
     [
@@ -38,10 +33,6 @@ PLACES = pa.schema(
 
 ROWS_AT_ONCE = 100_000
 
-# No value is NULL: a row that is short must not pass for one with empty values, so NULL is
-# written as what no file can hold.
-NULL = uuid4().hex
-
 _UNREADABLE = {
     "MISSING COLUMNS": "row: wrong number of columns",
     "TOO MANY COLUMNS": "row: wrong number of columns",
@@ -49,9 +40,6 @@ _UNREADABLE = {
     "LINE SIZE OVER MAXIMUM": "row: longer than 2,000,000 bytes",
     "INVALID ENCODING": "row: invalid UTF-8",
 }
-
-
-Connection = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -154,8 +142,9 @@ class Reading:
             result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
             while rows := result.fetchmany(10_000):
                 yield from rows
+        number = reader.number(self._paths, "file_path")
         lines = self._connection.execute(f"""
-            SELECT {_number(self._paths, 'file_path')}, arg_min(error_type, coalesce(column_idx, 0)),
+            SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
                    coalesce(any_value(csv_line), '')
             FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
             GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
@@ -165,7 +154,7 @@ class Reading:
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the files what `raw` is: all of their rows, or those of the watched companies."""
-        rows = _rows(self._paths, self.dialect, parallel=self._parallel)
+        rows = reader.rows(self._paths, self.dialect, parallel=self._parallel)
         if watched:
             rows = f"""
                 SELECT * EXCLUDE usual FROM (
@@ -201,7 +190,7 @@ class Reading:
     def _unreadable(self) -> list[int]:
         counts = [0] * len(self._paths)
         found = self._connection.execute(
-            f"SELECT {_number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
+            f"SELECT {reader.number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
             " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
         )
         for number, count in found.fetchall():
@@ -227,32 +216,6 @@ class Reading:
         return [table.slice(start, end - start) for start, end in pairwise(bounds)]
 
 
-@cache
-def connection(share: Share) -> Connection:
-    """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
-    return connect(share)
-
-
-def connect(share: Share) -> Connection:
-    """
-    Return a DuckDB of its own that knows the rules.
-
-    All readers of a machine (or container) together take half of its memory at most. Of a cluster's
-    readers there may be one a core.
-    """
-    cores = len(os.sched_getaffinity(0))
-    config: dict[str, Any] = {
-        "threads": min(share.threads, cores),
-        "memory_limit": f"{50 / min(share.readers, cores)}%",
-        # For what does not fit. DuckDB would take the working directory: it may be read-only.
-        "temp_directory": str(Path(tempfile.gettempdir()) / f"city-features-{uuid4().hex}"),
-    }
-    connection = duckdb.connect(":memory:", config=config)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
-    return connection
-
-
 @contextmanager
 def reading(
     connection: Connection, descriptor: int, rules: Rules, *, gzipped: bool
@@ -273,30 +236,6 @@ def _rejecting() -> Iterator[None]:
         yield
     except duckdb.InvalidInputException as error:
         raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
-
-
-def _rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
-    names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    special = f'["{dialect.separator}\\r\\n]'
-    quoted = ", ".join(
-        f"CASE WHEN regexp_matches({name}, '{special}')"
-        f" THEN '\"' || replace({name}, '\"', '\"\"') || '\"' ELSE coalesce({name}, '') END"
-        for name in names
-    )
-    values = ", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)
-    number = _number(paths, "filename") if len(paths) > 1 else "0"
-    return f"""
-        SELECT {number} AS file, {values}, concat_ws('{dialect.separator}', {quoted}) AS text
-        FROM read_csv({list(paths)}, auto_detect = false, header = true, delim = '{dialect.separator}',
-                      quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
-                      strict_mode = true, parallel = {parallel}, store_rejects = true, rejects_limit = 0,
-                      rejects_line_size_limit = 100000000)"""
-
-
-def _number(paths: Sequence[str], path: str) -> str:
-    """Return the SQL of a file's number, by its path."""
-    return f"list_position({list(paths)}, {path}) - 1"
 
 
 def _summary(table: pa.Table, unreadable: int) -> Summary:

@@ -114,9 +114,9 @@ def _warm(spark: SparkSession) -> None:
     """Have a worker load what it will need, while the stream is being set up on the other cores."""
 
     def load(batches: Iterator[Any]) -> Iterator[Any]:
-        from streaming import companies, summaries  # noqa: F401
+        from streaming import reader, summaries  # noqa: F401
 
-        companies.connection(Share())
+        reader.connection(Share())
         yield from batches
 
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streaming import companies, dialect, ledger, quarantine
+from streaming import companies, dialect, ledger, quarantine, reader
 from streaming.companies import PLACES, Reading
 from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import FileChanged, FileRejected
@@ -40,7 +40,7 @@ Told = list[tuple[int, list[pa.Table]]]
 
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
-    connection = companies.connection(share)
+    connection = reader.connection(share)
     packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
     plain = (source for source in sources if not source.path.endswith(".gz"))
     for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
@@ -51,7 +51,7 @@ def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share)
 
 def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches:
     """Yield the rows that fit, of one file after another, as `features.rows` describes them."""
-    connection = companies.connection(share)
+    connection = reader.connection(share)
     for source in sources:
         try:
             with (
@@ -81,7 +81,7 @@ class _Open:
 
 
 def _read(
-    connection: companies.Connection, sources: Sequence[Source], rules: Rules, directory: Path
+    connection: reader.Connection, sources: Sequence[Source], rules: Rules, directory: Path
 ) -> Tables:
     """Yield the rows of files that are open at once; those in one dialect are read as one."""
     alike: dict[tuple[object, ...], list[_Open]] = {}
@@ -111,7 +111,7 @@ def _open(source: Source) -> _Open:
 
 
 def _read_alike(
-    connection: companies.Connection, files: list[_Open], rules: Rules, directory: Path
+    connection: reader.Connection, files: list[_Open], rules: Rules, directory: Path
 ) -> Tables:
     """
     Yield the rows of files in one dialect.

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from streaming import companies, dialect, ledger, scan
 from streaming.errors import FileRejected
+from streaming.reader import connect
 from streaming.sources import Rules, Share
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -33,7 +34,7 @@ SAO_PAULO = "33444555000181,2024-01-31,São Paulo,SP,1000.25\n"
 
 Place = tuple[str, str, str, int]
 
-connection = companies.connect(Share())
+connection = connect(Share())
 
 
 @dataclass(frozen=True)
@@ -303,9 +304,7 @@ def test_the_earliest_line_wins_over_many_threads_and_buffers(tmp_path: Path) ->
     status = path.stat()
     with (
         dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
-        companies.reading(
-            companies.connect(Share(threads=2)), descriptor, RULES, gzipped=False
-        ) as reading,
+        companies.reading(connect(Share(threads=2)), descriptor, RULES, gzipped=False) as reading,
     ):
         [summary] = reading.summaries()
         [surplus] = reading.surplus([{}], [summary.repeated])
@@ -690,7 +689,7 @@ def test_what_does_not_fit_into_memory_goes_to_the_temporary_directory(
     (tmp_path / "temporary").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    small = companies.connect(Share())
+    small = connect(Share())
     small.execute("SET memory_limit = '40MB'")
     small.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(10_000_000)")
     assert list((tmp_path / "temporary").iterdir())

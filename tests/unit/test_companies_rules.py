@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import companies
+from streaming import reader
 from streaming.sources import Share
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -54,7 +54,7 @@ STATES = [
 
 Row = dict[str, str]
 
-connection = companies.connect(Share())
+connection = reader.connect(Share())
 
 
 def fill(rows: Iterable[Row]) -> None:
