@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     max_files_per_trigger: Annotated[int, Field(gt=0, description="files in one batch, at most")] = 2000
     max_bytes_per_trigger: Annotated[
         ByteSize, Field(gt=0, description="bytes in one batch, at most (or one larger file)")
-    ] = ByteSize(4 * 1024**3)
+    ] = ByteSize(1024**3)
     spark_master: Annotated[str, Field(description="Spark's master")] = "local[*]"
     log_format: Annotated[Literal["console", "json"], Field(description="how logs are written")] = (
         "console"

@@ -28,7 +28,7 @@ def test_without_an_environment_everything_has_its_default() -> None:
         "settle_timeout": 60.0,
         "reconcile_seconds": 60.0,
         "max_files_per_trigger": 2000,
-        "max_bytes_per_trigger": 4 * 1024**3,
+        "max_bytes_per_trigger": 1024**3,
         "spark_master": "local[*]",
         "log_format": "console",
         "log_level": "info",
