@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -36,6 +38,8 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
     """
     jvm.java()
     local = settings.spark_master.startswith("local")
+    if settings.spark_master.startswith("spark://"):
+        _look(settings.spark_master)
     # Workers have to be this interpreter, not the first python3 on the path. Those of a cluster may have
     # been shipped another one.
     if local or "PYSPARK_PYTHON" not in os.environ:
@@ -102,6 +106,21 @@ def stop(spark: SparkSession) -> None:
     _end()
 
 
+def _look(masters: str) -> None:
+    """Refuse masters of which none answers: Spark would try for a minute, and not say why."""
+    failed = []
+    for place in masters.removeprefix("spark://").split(","):
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+        except (OSError, ValueError, OverflowError) as error:
+            failed.append(str(error))
+    raise EnvironmentRefused(
+        f"no Spark master answers at {masters}: {'; '.join(failed)}; is SPARK_MASTER right, and it up?"
+    )
+
+
 def _end() -> None:
     if SparkContext._gateway is not None:
         process = SparkContext._gateway.proc
@@ -130,7 +149,13 @@ def cause(error: Exception) -> str:
     lines = [line.strip().removeprefix(": ") for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("An error occurred while calling")]
     ours = [line for line in lines if line.startswith("streaming.errors.")]
-    return ours[-1].partition(": ")[2] if ours else lines[0] if lines else "no reason given"
+    if ours:
+        return ours[-1].partition(": ")[2]
+    # A worker's traceback ends with what happened.
+    raised = [line for line in lines if re.match(r"(\w+\.)*\w+(Error|Exception): ", line)]
+    if raised and lines[0].startswith("An exception was "):  # "thrown from the Python worker", and such
+        return f"a worker failed: {raised[0]}"
+    return lines[0] if lines else "no reason given"
 
 
 def _launch(conf: SparkConf, starting: jvm.Starting | None) -> Any:

@@ -176,3 +176,13 @@ def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
     [application] = until(lambda: cluster.state()["completedapps"], what="the end, for the master")
     assert cluster.executors() == [{application["id"]}] * WORKERS
     assert (application["cores"], application["memoryperexecutor"]) == (WORKERS, 600)
+
+
+def test_masters_that_are_not_there_are_told_in_one_line_at_once(program: Program, zone: Zone) -> None:
+    zone.put("a.csv", [row(1)])
+
+    told = program("run", "--json", code=1, timeout=30, SPARK_MASTER=f"spark://{HOST}:{_free()}")
+
+    [line] = told.stderr.splitlines()
+    assert line.startswith(f"error: no Spark master answers at spark://{HOST}:")
+    assert told.stdout == ""
