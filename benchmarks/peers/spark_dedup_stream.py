@@ -27,6 +27,7 @@ def merge(batch: DataFrame, _: int) -> None:
 
 spark = (
     SparkSession.builder.master("local[*]")
+    .config("spark.driver.memory", "8g")  # every CNPJ is kept in the heap: with the usual 1 GB it dies
     .config("spark.sql.shuffle.partitions", 2)  # not the 200 of a cluster, a state store each
     .getOrCreate()
 )
