@@ -76,7 +76,10 @@ class Query:
     def follow(self, checkpoint: Path) -> None:
         """Ingest what there is and what comes, until `stop` is set."""
         self._reconcile()
-        rehearsal.rehearse(self._spark)
+        if self._settings.spark_master.startswith(
+            "local"
+        ):  # others have workers that do not see its file
+            rehearsal.rehearse(self._spark)
         query = self._start(checkpoint, follow=True)
         log.info("following", landing_zone=str(self._settings.landing_zone))
         seconds = self._settings.reconcile_seconds if query else ALONE

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -45,8 +46,9 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
     if local or "PYSPARK_PYTHON" not in os.environ:
         os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    directory = starting.directory if starting else jvm.scratch()
-    os.environ["SPARK_LOCAL_DIRS"] = str(directory)
+    if SparkContext._gateway is None:
+        os.environ["SPARK_LOCAL_DIRS"] = str(starting.directory if starting else jvm.scratch())
+    directory = Path(os.environ["SPARK_LOCAL_DIRS"])
     conf = {
         "spark.driver.extraJavaOptions": f"{jvm.options()} {jvm.temporary(directory)}",
         "spark.ui.enabled": "false",

@@ -23,7 +23,7 @@ def spark() -> Iterator[SparkSession]:
     """One Spark for all tests."""
     started = session.start(load(spark_master="local[2]"))
     yield started
-    started.stop()
+    session.stop(started)
 
 
 @pytest.fixture(scope="session")
