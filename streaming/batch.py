@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming import features, ledger
-from streaming.errors import FileChanged
+from streaming.errors import FileChanged, RunFailed
 from streaming.files import File
 from streaming.sources import Report, Rules, Source, Surplus
 
@@ -64,9 +64,23 @@ class Batch:
         """
         Add up the files that bring something new, and take off what of them does not count.
 
+        Guarantee: over all places there are just as many companies as the verdicts call new.
+
         Raises:
             FileChanged: one of them is no longer what it was.
+            RunFailed: two readings of one file do not agree.
         """
+        sums = self._sums(verdicts)
+        added = sum(companies for _, companies in sums.values())
+        new = sum(verdict.new for verdict in verdicts.values())
+        if added != new:
+            raise RunFailed(
+                f"{new} companies are new, and {added} were added up; nothing of the batch was written. "
+                f"This is an error of the service: report it, with {', '.join(sorted(verdicts)[:10])}"
+            )
+        return sums
+
+    def _sums(self, verdicts: Mapping[str, ledger.Verdict]) -> Sums:
         new = {path for path, verdict in verdicts.items() if verdict.new}
         surplus = {
             path: Surplus(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
