@@ -25,6 +25,18 @@ ROWS = """
 TASK_BYTES = 4 * 1024 * 1024
 
 
+def landed(spark: SparkSession, zone: Path) -> DataFrame:
+    """Return the stream of CSV files in a landing zone, `path` alone; Spark does not read them."""
+    return (
+        spark.readStream.format("binaryFile")
+        .schema("path string, modificationTime timestamp, length bigint, content binary")
+        .option("pathGlobFilter", "*.csv*")
+        .option("recursiveFileLookup", True)  # no guessing of partitions from directories
+        .load(zone.absolute().as_uri())
+        .select("path")
+    )
+
+
 def summarise(
     spark: SparkSession, sources: Sequence[Source], rules: Rules, quarantine_dir: Path
 ) -> DataFrame:

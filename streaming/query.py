@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, files, rehearsal, session
+from streaming import archive, features, files, rehearsal, session
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
@@ -76,9 +76,7 @@ class Query:
     def follow(self, checkpoint: Path) -> None:
         """Ingest what there is and what comes, until `stop` is set."""
         self._reconcile()
-        if self._settings.spark_master.startswith(
-            "local"
-        ):  # others have workers that do not see its file
+        if self._settings.spark_master.startswith("local"):  # workers elsewhere do not see its file
             rehearsal.rehearse(self._spark)
         query = self._start(checkpoint, follow=True)
         log.info("following", landing_zone=str(self._settings.landing_zone))
@@ -98,7 +96,7 @@ class Query:
             return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         with self._spark_errors():
-            found = rehearsal.files_of(self._spark, self._settings.landing_zone)
+            found = features.landed(self._spark, self._settings.landing_zone)
             stream = found.writeStream.foreachBatch(self._batch)
             stream = stream.option("checkpointLocation", checkpoint.as_uri())
             if follow:

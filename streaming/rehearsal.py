@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import files, ledger, session
+from streaming import features, files, ledger, session
 from streaming.batch import Batch
 from streaming.sources import Rules
 
@@ -37,20 +37,8 @@ def rehearse(spark: SparkSession) -> None:
             read.increments({NAME: ledger.Verdict(1, {})})
             read.close()
 
-        stream = files_of(spark, zone).writeStream.foreachBatch(ingest)
+        stream = features.landed(spark, zone).writeStream.foreachBatch(ingest)
         stream.option("checkpointLocation", (directory / "checkpoint").as_uri())
         stream.trigger(availableNow=True).start().awaitTermination()
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))
-
-
-def files_of(spark: SparkSession, zone: Path) -> DataFrame:
-    """Return the stream of the paths of CSV files in a landing zone; their content is not read."""
-    return (
-        spark.readStream.format("binaryFile")
-        .schema("path string, modificationTime timestamp, length bigint, content binary")
-        .option("pathGlobFilter", "*.csv*")
-        .option("recursiveFileLookup", True)  # no guessing of partitions from directories
-        .load(zone.absolute().as_uri())
-        .select("path")
-    )
