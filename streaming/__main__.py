@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streaming import files, logs, quarantine, server, settings, views, work
-from streaming.errors import CityFeaturesError
+from streaming.claim import waiting
+from streaming.errors import CityFeaturesError, Stopped
 from streaming.settings import Settings
 from streaming.store import connect
 
@@ -85,22 +86,38 @@ def run(
     started = time.monotonic()
     store = connect(config)
     outcomes: dict[str, Outcome] = {}
+    failed: set[str] = set()
     totals = dict.fromkeys(("read", "new", "duplicates", "rejected"), 0)
 
-    def report(some: "list[Outcome]") -> None:
-        for outcome in some:
+    def report(batch: "list[Outcome]") -> None:
+        for outcome in batch:
             if not follow:
                 outcomes[outcome.file] = outcome
+            (failed.add if outcome.state == "failed" else failed.discard)(outcome.file)
             for key in totals:
                 totals[key] += getattr(outcome, key)
 
-    work.ingest(config, store, report, follow=follow)
+    signal = work.ingest(config, store, report, follow=follow)
+    unfinished = [] if follow or signal is None else [file.path for file in waiting(config, store)]
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         done = [asdict(o) for o in outcomes.values()]
-        emit({"files": done, **totals, "version": store.version(), "seconds": seconds})
+        document: dict[str, object] = {
+            "files": done,
+            **totals,
+            "version": work.version(store, follow=follow),
+        }
+        if unfinished and signal is not None:
+            document |= {"stopped": signal.name, "waiting": unfinished}
+        emit(document | {"seconds": seconds})
     elif not follow:
-        views.run(list(outcomes.values()), totals, seconds)
+        views.run(list(outcomes.values()), totals, seconds, unfinished)
+    if unfinished and signal is not None:
+        typer.echo(
+            f"stopped by {signal.name}: {len(unfinished):,} files wait for the next run", err=True
+        )
+        raise typer.Exit(128 + signal)
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command(epilog='Examples: city-features show "São Paulo" · city-features show --top 10')
@@ -230,7 +247,7 @@ def main() -> None:
         app()
     except CityFeaturesError as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(128 + error.signal if isinstance(error, Stopped) else 1)
 
 
 if __name__ == "__main__":

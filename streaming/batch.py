@@ -100,6 +100,8 @@ class Batch:
         files = [file for file in self._files if file.path in surplus]
         found = self._summarise(files, surplus)
         told = self._collect(found, files)
+        if failed := [f"{p}: {r.reason}" for p, r in told.reports.items() if r.outcome == "failed"]:
+            raise RunFailed("; ".join(failed))
         if changed := [path for path, report in told.reports.items() if report.outcome != "read"]:
             raise FileChanged(changed)
         return found, told

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from streaming import archive, files, shadow
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, Stopped
 from streaming.files import File
 from streaming.settings import Settings
 from streaming.store import Store
@@ -25,11 +25,11 @@ def claimed(settings: Settings, name: str, stop: threading.Event) -> Iterator[Pa
     """
     Yield the checkpoint of this name, held for this process alone.
 
-    Spark allows one query a checkpoint; another run on the same one is waited for, until `stop` is
-    set: then the checkpoint is not held, and nothing may be done with it.
+    Spark allows one query a checkpoint; another run on the same one is waited for.
 
     Raises:
         EnvironmentRefused: the directory can not be written.
+        Stopped: `stop` was set before the checkpoint was free.
     """
     directory = settings.checkpoints.absolute() / name
     said = f"another run has this checkpoint: waiting for it ({directory})"
@@ -67,7 +67,7 @@ def clean(settings: Settings, store: Store) -> None:
 def _locked(
     settings: Settings, name: str, mode: int, stop: threading.Event, said: str
 ) -> Iterator[None]:
-    """Hold a lock among the processes with these checkpoints, or nothing when `stop` is set."""
+    """Hold a lock among the processes with these checkpoints; raise Stopped if `stop` comes first."""
     path = settings.checkpoints.absolute() / f".{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,9 @@ def _locked(
         raise _refused(path.parent, error) from None
     with lock:
         waited = False
-        while not stop.is_set():
+        while True:
+            if stop.is_set():
+                raise Stopped("stopped; what was committed stays")
             try:
                 fcntl.flock(lock, mode | fcntl.LOCK_NB)
                 break

@@ -11,8 +11,12 @@ CityFeaturesError
     ├── KeyRefused            a Redis key holds something that is not ours to change
     ├── RedisRefused          Redis answered, and refused (memory, permissions, read-only, cluster)
     ├── EnvironmentRefused    Java, a directory, a server binary or a setting is missing or wrong
+    │   └── LandingZoneAway   the landing zone cannot be listed; an always-on service waits for it
     └── RunFailed             Spark gave up on a run
+        └── Stopped           SIGTERM or SIGINT ended it before its end
 """
+
+from signal import SIGTERM
 
 
 class CityFeaturesError(Exception):
@@ -61,3 +65,13 @@ class EnvironmentRefused(Permanent):
 
 class RunFailed(Permanent):
     """Spark could not finish the run; nothing of the batch in hand was committed."""
+
+
+class LandingZoneAway(EnvironmentRefused):
+    """The landing zone, or the archive in it, cannot be listed."""
+
+
+class Stopped(RunFailed):
+    """The work was told to stop before its end, by `signal`; what was committed stays."""
+
+    signal: int = SIGTERM

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, LandingZoneAway
 
 SUFFIXES = (".csv", ".csv.gz")
 
@@ -57,7 +57,7 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
     Return the files of the landing zone, or of a directory inside it, in ingest order.
 
     Raises:
-        EnvironmentRefused: it can not be listed.
+        LandingZoneAway: it cannot be listed.
     """
     directory = landing_zone / inside
     prefix = f"{inside}/" if inside else ""
@@ -73,7 +73,7 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
                     found.append(File(status.st_mtime_ns, prefix + entry.name, status.st_size))
             return sorted(found)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise LandingZoneAway(
             f"landing zone {directory} can not be listed: {error.strerror}; "
             "create it or set LANDING_ZONE"
         ) from None

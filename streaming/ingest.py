@@ -1,7 +1,8 @@
 """
 One batch of files into Redis: summarise, decide, aggregate, merge.
 
-The same function serves the stream and the reconcile pass.
+The same function serves the stream and the reconcile pass. A file that fails in a way nobody foresaw
+costs that file alone: the batch is cut in halves until it is found.
 """
 
 import threading
@@ -12,11 +13,13 @@ from datetime import UTC, datetime
 
 import structlog
 import tenacity
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from streaming import ledger
+from streaming import ledger, session
 from streaming.batch import Batch
-from streaming.errors import Conflict, FileChanged
+from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.files import File, look
 from streaming.records import Commit, Record
 from streaming.settings import Settings
@@ -33,7 +36,8 @@ class Outcome:
     """
     What a run did with one file: `state` is that of its record.
 
-    Without a record it is `waiting` (for its writer) or `unreadable` (for a person to mend it).
+    Without a record it is `waiting` (for its writer), `unreadable` (for a person to mend it) or `failed`
+    (reading or counting it failed in a way nobody foresaw; `reason` is the cause).
     """
 
     file: str
@@ -49,9 +53,9 @@ class Ingest:
     """
     Ingests batches of files, one at a time.
 
-    Guarantee: when `__call__` returns, each of these files that was still the same has a record in
-    Redis, and each of their companies counts exactly once, whatever else writes there meanwhile. When
-    it raises, nothing of the batch was written, or all of it was and the next call finds that out.
+    Guarantee: when `__call__` returns, each of these files that was still the same and did not fail has
+    a record in Redis, and each of their companies counts exactly once, whatever else writes there
+    meanwhile. When it raises, what was written is whole commits, and the next call finds them.
     """
 
     def __init__(self, spark: SparkSession, store: Store, settings: Settings) -> None:
@@ -62,6 +66,8 @@ class Ingest:
         self._quarantine = settings.quarantine_dir.absolute()
         self.turn = threading.RLock()
         """Held while a batch is in hand."""
+        self.refused: dict[str, KeyRefused] = {}
+        """Files that failed because of a key in Redis that a person has to move, by path."""
 
     def __call__(self, batch: Iterable[File]) -> list[Outcome]:
         """
@@ -72,10 +78,41 @@ class Ingest:
 
         Raises:
             Conflict, FileChanged: it lost every one of its attempts to other writers.
-            KeyRefused, RedisRefused, RedisUnavailable: nothing was written.
-            PySparkException: reading failed; nothing was written.
+            KeyRefused, RedisRefused, RedisUnavailable: Redis does not take it, whatever the file.
+            EnvironmentRefused, PySparkException: nothing can be read, whatever the file.
         """
-        files = list(dict.fromkeys(batch))
+        with self.turn:
+            return self._apart(list(dict.fromkeys(batch)))
+
+    def _apart(self, files: list[File]) -> list[Outcome]:
+        """Ingest these files; if some of them make that fail, find those and ingest the others."""
+        try:
+            return self._retried(files)
+        except Exception as error:
+            if isinstance(error, CityFeaturesError) and not isinstance(error, KeyRefused | RunFailed):
+                raise  # Redis or the machine: no file is at fault
+            self._check_common(files)
+            if len(files) > 1:
+                log.warning("a file fails: looking for it", files=len(files), why=_cause(error))
+                half = len(files) // 2
+                return self._apart(files[:half]) + self._apart(files[half:])
+            return [self._failed(files[0], error)]
+
+    def _check_common(self, files: list[File]) -> None:
+        """Raise if what all files need does not work: the version, the records, Spark's workers."""
+        self._store.position()
+        self._store.records([file.path for file in files])
+        session.check_workers(self._spark)
+
+    def _failed(self, file: File, error: Exception) -> Outcome:
+        if isinstance(error, KeyRefused):
+            self.refused[file.path] = error
+        reason = _cause(error)
+        log.error("file failed", file=file.path, reason=reason)
+        log.debug("file failed", file=file.path, exc_info=error)
+        return Outcome(file.path, 0, 0, 0, 0, "failed", reason)
+
+    def _retried(self, files: list[File]) -> list[Outcome]:
         sent: dict[str, Record] = {}
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Conflict, FileChanged)),
@@ -86,8 +123,7 @@ class Ingest:
             ),
             reraise=True,
         )
-        with self.turn:
-            return retrying(self._attempt, files, sent)
+        return retrying(self._attempt, files, sent)
 
     def _attempt(self, files: list[File], sent: dict[str, Record]) -> list[Outcome]:
         version, after = self._store.position()
@@ -129,9 +165,10 @@ class Ingest:
                     order=order,
                     earlier=before.new + before.earlier if before else 0,
                 )
-            elif report.outcome == "unreadable":
-                outcomes.append(Outcome(file.path, 0, 0, 0, 0, "unreadable", report.reason))
-                log.error("file can not be read now", file=file.path, reason=report.reason)
+            elif report.outcome in ("unreadable", "failed"):
+                outcomes.append(Outcome(file.path, 0, 0, 0, 0, report.outcome, report.reason))
+                what = "file cannot be read now" if report.outcome == "unreadable" else "file failed"
+                log.error(what, file=file.path, reason=report.reason)
         self._unchanged(f for f in open_ if f.path in new_records)
         if new_records:
             sent.update(new_records)
@@ -149,6 +186,13 @@ class Ingest:
 
 def _outcome(path: str, r: Record) -> Outcome:
     return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
+
+
+def _cause(error: Exception) -> str:
+    """Return one line that says what happened."""
+    if isinstance(error, CityFeaturesError | PySparkException | Py4JError):
+        return session.cause(error)
+    return f"{type(error).__name__}: {session.cause(error)}"
 
 
 def _say(path: str, record: Record, report: Report) -> None:

@@ -5,6 +5,7 @@ Spark's checkpoint only saves second looks. What Redis has no record of is inges
 checkpoint says: files overwritten in place, files with old times, and all that Redis lost.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from streaming import archive, features, files, rehearsal, session
 from streaming.claim import waiting, writing
-from streaming.errors import CityFeaturesError, RunFailed
+from streaming.errors import CityFeaturesError, RunFailed, Stopped
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
+from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store import Store, revive
 
 POLL = 0.1
 ALONE = 1.0  # seconds between looks without Spark's
@@ -49,10 +51,17 @@ class Query:
         self._report = report
         self._ingest = Ingest(spark, store, settings)
         self._unsettled: set[str] = set()
+        self._aside: dict[File, float] = {}
+        self._following = False
         self._error: BaseException | None = None
 
     def run_available(self, checkpoint: Path) -> None:
-        """Ingest all there is, wait for files still being written, and return."""
+        """
+        Ingest all there is, wait for files still being written, and return.
+
+        Raises:
+            KeyRefused: a key in Redis keeps a file from being counted; all others were.
+        """
         if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
             self._reconcile()  # what Redis lost, in its order, before what the stream would find first
         if query := self._start(checkpoint, follow=False):
@@ -67,27 +76,57 @@ class Query:
             if time.monotonic() > deadline:
                 log.warning("still being written: left for the next run", files=left)
                 self._report([Outcome(p, 0, 0, 0, 0, "waiting", "being written") for p in left])
-                return
+                break
             if not said:
                 log.info("waiting for files to stand still", files=left)
                 said = True
             self._stop.wait(POLL)
+        for refused in self._ingest.refused.values():
+            raise refused
 
     def follow(self, checkpoint: Path) -> None:
-        """Ingest what there is and what comes, until `stop` is set."""
-        self._reconcile()
-        if self._settings.spark_master.startswith("local"):  # workers elsewhere do not see its file
-            rehearsal.rehearse(self._spark)
-        query = self._start(checkpoint, follow=True)
-        log.info("following", landing_zone=str(self._settings.landing_zone))
+        """
+        Ingest what there is and what comes, until `stop` is set.
+
+        Outages of Redis, the landing zone or the stream are waited for, however long they last.
+
+        Raises:
+            CityFeaturesError: nothing works from the start, and waiting would not help.
+            RunFailed: Spark itself has ended.
+        """
+        outage = Outage(self._stop)
+        begun = False
+        self._following = True
+        while not self._stop.is_set():
+            try:
+                revive(self._settings)
+                self._reconcile()
+                if not begun and self._settings.spark_master.startswith("local"):
+                    rehearsal.rehearse(self._spark)  # workers elsewhere do not see its file
+                query = self._start(checkpoint, follow=True)
+                outage.over()
+                if not begun:
+                    log.info("following", landing_zone=str(self._settings.landing_zone))
+                begun = True
+                self._watch(query)
+            except CityFeaturesError as error:
+                if not session.is_alive() or not (begun or is_outage(error)):
+                    raise
+                outage.wait(error)
+
+    def _watch(self, query: StreamingQuery | None) -> None:
+        """Reconcile beside the stream until it fails or `stop` is set; end the stream in any case."""
+        self._error = None
         seconds = self._settings.reconcile_seconds if query else ALONE
         due = time.monotonic() + seconds
-        while not self._stop.wait(POLL) and (query is None or query.isActive):
-            if self._unsettled or time.monotonic() > due:
-                self._reconcile()
-                due = time.monotonic() + seconds
-        if query:
-            self._end(query)
+        try:
+            while not self._stop.wait(POLL) and (query is None or query.isActive):
+                if self._unsettled or time.monotonic() > due:
+                    self._reconcile()
+                    due = time.monotonic() + seconds
+        finally:
+            if query:
+                self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
         """Start the stream, but not where Spark would follow links in circles and never come back."""
@@ -118,7 +157,12 @@ class Query:
 
     def _reconcile(self) -> list[str]:
         """Ingest what has no record; return the files that do not stand still yet."""
-        return self._ingest_settled(waiting(self._settings, self._store))
+        before = set(self._unsettled)
+        unrecorded = waiting(self._settings, self._store)
+        self._aside = {file: at for file, at in self._aside.items() if file in unrecorded}
+        unsettled = self._ingest_settled(unrecorded)
+        self._unsettled -= before - set(unsettled)  # gone, or counted by another run
+        return unsettled
 
     def _ingest_settled(self, found: list[File]) -> list[str]:
         settings = self._settings
@@ -128,14 +172,30 @@ class Query:
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for some in files.batches(still, *bounds):
-            with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
-                if self._stop.is_set():
-                    break
-                outcomes = self._ingest(some)
-                archive.sweep(settings, self._store)
+        for batch in files.batches([f for f in still if self._is_due(f)], *bounds):
+            try:
+                with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
+                    outcomes = self._ingest(batch)
+                    archive.sweep(settings, self._store)
+            except Stopped:
+                break
+            self._set_aside(batch, outcomes)
             self._report(outcomes)
         return sorted(left)
+
+    def _is_due(self, file: File) -> bool:
+        """Return whether to read a file now: not at once again where it just failed."""
+        return time.monotonic() >= self._aside.get(file, 0)
+
+    def _set_aside(self, batch: list[File], outcomes: list[Outcome]) -> None:
+        """Leave files that failed, or that may not be read, alone until the next regular look."""
+        failed = {o.file for o in outcomes if o.state in ("failed", "unreadable")}
+        again = time.monotonic() + (self._settings.reconcile_seconds if self._following else math.inf)
+        for file in batch:
+            if file.path in failed:
+                self._aside[file] = again
+            else:
+                self._aside.pop(file, None)
 
     def _end(self, query: StreamingQuery) -> None:
         """Stop the query after the batch in hand, and raise what made it fail."""
@@ -154,7 +214,7 @@ class Query:
     def _spark_errors(self) -> Iterator[None]:
         try:
             yield
-        except (PySparkException, Py4JJavaError) as error:  # the latter: no room, or no right to write
+        except (PySparkException, Py4JError) as error:  # the latter: no room, no right, no JVM
             raise RunFailed(_cause(error)) from error
 
 

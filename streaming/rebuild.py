@@ -6,7 +6,7 @@ ingested before; one script switches.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
@@ -16,9 +16,10 @@ from pyspark.sql import SparkSession
 
 from streaming import archive, files, quarantine, shadow
 from streaming.claim import rebuilding, waiting
-from streaming.errors import CityFeaturesError, Conflict, RunFailed
+from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
+from streaming.records import Record
 from streaming.settings import Settings
 from streaming.store import Store
 
@@ -66,7 +67,8 @@ class Rebuild:
 
         Raises:
             Conflict: writers elsewhere never stopped committing.
-            RunFailed: it was stopped, a file can not be read, or none of the files is there.
+            RunFailed: a counted file cannot be read, or none of the files is there.
+            Stopped: it was told to.
             KeyRefused, RedisRefused, RedisUnavailable: Redis did not let it.
         """
         with rebuilding(self._settings, self._stop):
@@ -96,7 +98,8 @@ class Rebuild:
             if within.records().keys() - within.recorded(landed):  # gone or changed since the last round
                 shadow.clean(self._store)
                 shadow.begin(self._store, self._id)
-            self._ingest(landed, within)
+            failed = self._ingest(landed, within, records)
+            landed = [file for file in landed if file.path not in failed]
             left = {file.path for file in landed} - within.recorded(landed)
             if left:
                 log.info("changed while being read: again", files=sorted(left))
@@ -117,19 +120,24 @@ class Rebuild:
         zone, seconds = self._settings.landing_zone, self._settings.settle_seconds
         return [f for f in waiting(self._settings, self._store) if files.stands_still(zone, f, seconds)]
 
-    def _ingest(self, landed: list[File], within: Store) -> None:
+    def _ingest(self, landed: list[File], within: Store, counted: Mapping[str, Record]) -> set[str]:
+        """Ingest into the namespace; return the files that failed and were never counted before."""
         bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
-        for some in files.batches(landed, *bounds):
+        failed = set()
+        for batch in files.batches(landed, *bounds):
             self._go_on()
-            outcomes = Ingest(self._start(), within, self._settings)(some)
+            outcomes = Ingest(self._start(), within, self._settings)(batch)
             for outcome in outcomes:
-                if outcome.state == "unreadable":
-                    raise RunFailed(
-                        f"{outcome.file}: {outcome.reason}; the features are as they were. "
-                        "Make it readable or delete it, then rebuild again"
-                    )
+                if outcome.state in ("unreadable", "failed"):
+                    if outcome.file in counted:
+                        raise RunFailed(
+                            f"{outcome.file}: {outcome.reason}; the features are as they were. "
+                            "Make it readable or delete it, then rebuild again"
+                        )
+                    failed.add(outcome.file)
             self._report(outcomes)
+        return failed
 
     def _go_on(self) -> None:
         if self._stop.is_set():
-            raise RunFailed("stopped; the features are as they were")
+            raise Stopped("stopped; the features are as they were")

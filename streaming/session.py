@@ -108,6 +108,11 @@ def stop(spark: SparkSession) -> None:
     _end()
 
 
+def is_alive() -> bool:
+    """Return whether Spark's JVM runs."""
+    return SparkContext._gateway is not None and SparkContext._gateway.proc.poll() is None
+
+
 def _look(masters: str) -> None:
     """Refuse masters of which none answers: Spark would try for a minute, and not say why."""
     failed = []
@@ -131,8 +136,13 @@ def _end() -> None:
     shutil.rmtree(os.environ.pop("SPARK_LOCAL_DIRS"), ignore_errors=True)
 
 
-def _warm(spark: SparkSession) -> None:
-    """Have a worker load what it will need, while the stream is being set up on the other cores."""
+def check_workers(spark: SparkSession) -> None:
+    """
+    Have a worker load what it needs to read files.
+
+    Raises:
+        PySparkException, Py4JError: Spark has no worker that can.
+    """
 
     def load(batches: Iterator[Any]) -> Iterator[Any]:
         from streaming import reader, summaries  # noqa: F401
@@ -140,8 +150,13 @@ def _warm(spark: SparkSession) -> None:
         reader.connection(Share())
         yield from batches
 
+    spark.range(0, 1, 1, 1).mapInArrow(load, "id bigint").collect()
+
+
+def _warm(spark: SparkSession) -> None:
+    """Load what a worker will need while the stream is being set up on the other cores."""
     try:
-        spark.range(0, 1, 1, 1).mapInArrow(load, "id bigint").collect()
+        check_workers(spark)
     except Exception as error:  # it was only to save time; and the session may have ended meanwhile
         log.debug("workers were not warmed up", why=cause(error))
 

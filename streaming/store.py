@@ -230,6 +230,12 @@ def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
     return Store(url, settings, retries=retries)
 
 
+def revive(settings: Settings) -> None:
+    """Start the server of its own again, if there is one and it has ended."""
+    if settings.redis_url is None:
+        server.url(settings.redis_dir)
+
+
 @contextmanager
 def _ours(key: str) -> Iterator[None]:
     """Name the key where its value turns out not to be the service's."""

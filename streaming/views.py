@@ -30,10 +30,13 @@ def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
     return table
 
 
-def run(outcomes: Sequence[Any], totals: Mapping[str, int], seconds: float) -> None:
-    """Show the accounting of a run, file by file."""
+def run(
+    outcomes: Sequence[Any], totals: Mapping[str, int], seconds: float, unfinished: Sequence[str] = ()
+) -> None:
+    """Show the accounting of a run, file by file, and what a run that was stopped left `unfinished`."""
     if not outcomes:
-        print(f"nothing new ({seconds} s)")  # noqa: T201  the result itself
+        what = "nothing ingested" if unfinished else "nothing new"
+        print(f"{what} ({seconds} s)")  # noqa: T201  the result itself
         return
     counts = ("read", "new", "duplicates", "rejected")
     table = _table("file", *counts, "state", "reason", numbers=counts)

@@ -3,13 +3,15 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from streaming import archive, jvm
 from streaming.claim import claimed, clean, waiting
+from streaming.errors import CityFeaturesError, RedisUnavailable, Stopped
+from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.store import Store
 
@@ -21,24 +23,68 @@ if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from streaming.rebuild import Rebuilt
 
 
+class Stop(threading.Event):
+    """Set by SIGTERM or SIGINT; `number` is the signal."""
+
+    number: signal.Signals | None = None
+
+    def listen(self) -> None:
+        """Take these signals from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _: object) -> None:
+        self.number = signal.Signals(number)
+        self.set()
+
+
 def ingest(
     config: Settings, store: Store, report: "Callable[[list[Outcome]], None]", *, follow: bool
-) -> None:
-    """Ingest what waits and, to follow, what comes, until SIGTERM or SIGINT."""
-    stop = _stopped_by_signals()
-    with claimed(config, "follow" if follow else "run", stop) as checkpoint:
-        if stop.is_set():
-            return
-        clean(config, store)
-        archive.sweep(config, store)
+) -> signal.Signals | None:
+    """
+    Ingest what waits and, to follow, what comes, until SIGTERM or SIGINT.
+
+    Returns:
+        The signal that ended it, None where it ended by itself.
+    """
+    stop = Stop()
+    stop.listen()
+    with suppress(Stopped), claimed(config, "follow" if follow else "run", stop) as checkpoint:
+        _tidy(config, store, stop, follow=follow)
         if not follow and not waiting(config, store):
-            return
+            return None
         with _progress(config, "ingesting", report) as told, _spark(config, stop) as start:
             spark = start()
             from streaming.query import Query
 
             query = Query(spark, store, config, stop, told)
             (query.follow if follow else query.run_available)(checkpoint)
+    return stop.number
+
+
+def _tidy(config: Settings, store: Store, stop: Stop, *, follow: bool) -> None:
+    """Finish what earlier runs left undone; to follow, wait for a Redis that is not there yet."""
+    outage = Outage(stop)
+    while not stop.is_set():
+        try:
+            clean(config, store)
+            archive.sweep(config, store)
+            outage.over()
+            return
+        except CityFeaturesError as error:
+            if not follow or not is_outage(error):
+                raise
+            outage.wait(error)
+
+
+def version(store: Store, *, follow: bool) -> int | None:
+    """Return how many batches were committed; None where what followed ended without Redis."""
+    try:
+        return store.version()
+    except RedisUnavailable:
+        if not follow:
+            raise
+        return None
 
 
 def audit(config: Settings, store: Store) -> "Audit":
@@ -53,22 +99,18 @@ def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
     """Make everything again beside what there is, then switch."""
     from streaming.rebuild import Rebuild
 
-    stop = _stopped_by_signals()
-    with _progress(config, "rebuilding") as told, _spark(config, stop) as start:
-        return Rebuild(config, store, start, stop, told).run(allow_empty=allow_empty)
-
-
-def _stopped_by_signals(stop: threading.Event | None = None) -> threading.Event:
-    stop = stop or threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    stop = Stop()
+    stop.listen()
+    try:
+        with _progress(config, "rebuilding") as told, _spark(config, stop) as start:
+            return Rebuild(config, store, start, stop, told).run(allow_empty=allow_empty)
+    except Stopped as stopped:
+        stopped.signal = stop.number or stopped.signal
+        raise
 
 
 @contextmanager
-def _spark(
-    config: Settings, stop: threading.Event | None = None
-) -> "Iterator[Callable[[], SparkSession]]":
+def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[], SparkSession]]":
     """Yield what starts Spark, once; it ends with the block."""
     sessions: list[SparkSession] = []
 
@@ -80,7 +122,7 @@ def _spark(
 
             sessions.append(session.start(config, starting))
             if stop is not None:
-                _stopped_by_signals(stop)  # PySpark put its own handler there
+                stop.listen()  # PySpark put its own handler there
         return sessions[0]
 
     try:

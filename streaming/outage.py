@@ -1,0 +1,59 @@
+"""
+What an always-on service does while Redis or the landing zone is away: it waits, and says for what.
+
+`run --follow` is ended by whoever started it, not by an outage.
+"""
+
+import threading
+import time
+
+import structlog
+
+from streaming.errors import CityFeaturesError, LandingZoneAway, Retryable
+
+FIRST = 0.5
+LONGEST = 30.0
+SAY_EVERY = 60.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.outage")
+
+
+def is_outage(error: CityFeaturesError) -> bool:
+    """Return whether an error passes by itself, with time."""
+    return isinstance(error, Retryable | LandingZoneAway)
+
+
+class Outage:
+    """
+    Pauses that grow from FIRST to LONGEST seconds while something fails again and again.
+
+    Says at once what is waited for, then every SAY_EVERY seconds, and when it is over.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._pause = FIRST
+        self._began: float | None = None
+        self._said_at = 0.0
+        self._well_since = time.monotonic()
+
+    def wait(self, error: CityFeaturesError) -> None:
+        """Pause after a failure, until `stop` is set at the latest."""
+        now = time.monotonic()
+        if self._began is None:
+            # What works for a moment and fails again is one outage: its pauses go on growing.
+            if now - self._well_since > LONGEST:
+                self._pause = FIRST
+            self._began, self._said_at = now, now - SAY_EVERY
+        if now - self._said_at >= SAY_EVERY:
+            log.warning("waiting, then trying again", why=str(error), seconds=round(now - self._began))
+            self._said_at = now
+        self._stop.wait(self._pause)
+        self._pause = min(2 * self._pause, LONGEST)
+
+    def over(self) -> None:
+        """Note that everything works."""
+        if self._began is not None:
+            self._well_since = time.monotonic()
+            log.info("going on", after_seconds=round(self._well_since - self._began))
+            self._began = None
