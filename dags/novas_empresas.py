@@ -33,6 +33,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 # A plain name: no directory, nothing that a shell or a terminal reads as more, and nothing behind it.
 ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.csv(\.gz)?(?![\s\S])"
+NOT_COUNTED = ("failed", "unreadable")
 COUNTS = ("read", "new", "duplicates", "rejected")
 STOP_SECONDS = 30
 NAMED = 100  # files named in an XCom or an error, at most
@@ -94,12 +95,14 @@ class RunOperator(BaseOperator):
                 self._end(self._process)
             if self._stopped:
                 raise AirflowException("stopped before the end of the run; what was committed stays")
-            if code != 0:
-                raise AirflowException(f"city-features run ended with {code}: {last}")
             result.seek(0)
-            document: dict[str, Any] = json.load(result)
+            printed = result.read()
+            # 1 with a document: files failed, the others count; `conferir_features` names them.
+            if code not in (0, 1) or not printed:
+                raise AirflowException(f"city-features run ended with {code}: {last}")
+            document: dict[str, Any] = json.loads(printed)
         left = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
-        left.sort(key=lambda f: str(f["state"]))  # unreadable before waiting
+        left.sort(key=lambda f: str(f["state"]))  # failed, unreadable, and only then waiting
         return {**document, "left": left[:NAMED]}
 
     def on_kill(self) -> None:
@@ -250,7 +253,7 @@ def novas_empresas() -> None:
         bad = [
             f"{path}: {record.reason}" for path, record in files.items() if record.state == "rejected"
         ]
-        bad += [f"{file['file']}: {file['reason']}" for file in left if file["state"] == "unreadable"]
+        bad += [f"{file['file']}: {file['reason']}" for file in left if file["state"] in NOT_COUNTED]
         if bad:
             raise AirflowFailException(
                 f"not counted: {'; '.join(bad[:NAMED])} ({len(bad)} in all; the other files were). "

@@ -113,9 +113,7 @@ def run(
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds, unfinished)
     if unfinished and signal is not None:
-        typer.echo(
-            f"stopped by {signal.name}: {len(unfinished):,} files wait for the next run", err=True
-        )
+        typer.echo(f"stopped by {signal.name}: {files_wait} for the next run", err=True)
         raise typer.Exit(128 + signal)
     raise typer.Exit(1 if failed else 0)
 

@@ -27,14 +27,14 @@ class Outage:
     """
     Pauses that grow from FIRST to LONGEST seconds while something fails again and again.
 
-    Says at once what is waited for, then every SAY_EVERY seconds, and when it is over.
+    Says what is waited for at once and every SAY_EVERY seconds, and when it is over.
     """
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._pause = FIRST
         self._began: float | None = None
-        self._said_at = 0.0
+        self._said: tuple[type[CityFeaturesError], float] | None = None
         self._well_since = time.monotonic()
 
     def wait(self, error: CityFeaturesError) -> None:
@@ -44,10 +44,10 @@ class Outage:
             # What works for a moment and fails again is one outage: its pauses go on growing.
             if now - self._well_since > LONGEST:
                 self._pause = FIRST
-            self._began, self._said_at = now, now - SAY_EVERY
-        if now - self._said_at >= SAY_EVERY:
+            self._began, self._said = now, None
+        if self._said is None or type(error) is not self._said[0] or now - self._said[1] >= SAY_EVERY:
             log.warning("waiting, then trying again", why=str(error), seconds=round(now - self._began))
-            self._said_at = now
+            self._said = type(error), now
         self._stop.wait(self._pause)
         self._pause = min(2 * self._pause, LONGEST)
 

@@ -168,6 +168,8 @@ def cause(error: Exception) -> str:
     ours = [line for line in lines if line.startswith("streaming.errors.")]
     if ours:
         return ours[-1].partition(": ")[2]
+    if any("Python worker exited unexpectedly" in line for line in lines):
+        return "a worker process died while it read: killed, crashed, or out of memory"
     # A worker's traceback ends with what happened.
     raised = [line for line in lines if re.match(r"(\w+\.)*\w+(Error|Exception): ", line)]
     if raised and lines[0].startswith("An exception was "):  # "thrown from the Python worker", and such

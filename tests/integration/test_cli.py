@@ -363,7 +363,7 @@ def test_redis_url_never_tells_the_password(program: Program) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_run_that_waits_for_another_one_stops_when_told_to(
-    program: Program, settings: Settings, number: int
+    program: Program, settings: Settings, number: signal.Signals
 ) -> None:
     (settings.landing_zone / "a.csv").write_text(oracle.text([row(1)]))
     with (settings.checkpoints / ".run.lock").open("w") as lock:
@@ -376,7 +376,30 @@ def test_a_run_that_waits_for_another_one_stops_when_told_to(
             code = started.wait(5)
         except subprocess.TimeoutExpired:
             pytest.fail("it goes on waiting, deaf to the signal")
-    assert code == 0
+    assert code == 128 + number
+    out, err = started.communicate()
+    assert "nothing new" not in out
+    assert f"stopped by {number.name}: 1 file waits for the next run" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_run_that_is_stopped_says_what_it_did_and_what_it_left(
+    program: Program, service: Service, number: signal.Signals
+) -> None:
+    contents = [service.put(f"{n:02d}.csv", [row(n)]) for n in range(20)]
+    started = program.start("run", "--json", MAX_FILES_PER_TRIGGER="1")
+    until(lambda: int(service.redis.get("ingest:version") or 0) >= 2, 60, what="the second commit")
+    started.send_signal(number)
+    out, err = started.communicate(timeout=60)
+
+    document = json.loads(out)
+    done = [file["file"] for file in document["files"]]
+    assert 2 <= len(done) < 20
+    assert done + document["waiting"] == [f"{n:02d}.csv" for n in range(20)]
+    assert document["stopped"] == number.name
+    assert started.returncode == 128 + number
+    assert err.splitlines()[-1].startswith(f"stopped by {number.name}: ")
+    service.holds(*contents[: len(done)])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
