@@ -113,6 +113,7 @@ def run(
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds, unfinished)
     if unfinished and signal is not None:
+        files_wait = "1 file waits" if len(unfinished) == 1 else f"{len(unfinished):,} files wait"
         typer.echo(f"stopped by {signal.name}: {files_wait} for the next run", err=True)
         raise typer.Exit(128 + signal)
     raise typer.Exit(1 if failed else 0)
