@@ -20,6 +20,7 @@ from streaming.errors import CityFeaturesError, Conflict, RunFailed
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
 from streaming.settings import Settings
+from streaming.settling import Settling
 from streaming.store import Store
 
 ROUNDS = 5
@@ -58,6 +59,7 @@ class Rebuild:
         self._start = start
         self._stop = stop
         self._report = report
+        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
         self._id = uuid4().hex
 
     def run(self, *, allow_empty: bool = False) -> Rebuilt:
@@ -114,8 +116,7 @@ class Rebuild:
         )
 
     def _waiting(self) -> list[File]:
-        zone, seconds = self._settings.landing_zone, self._settings.settle_seconds
-        return [f for f in waiting(self._settings, self._store) if files.stands_still(zone, f, seconds)]
+        return [f for f in waiting(self._settings, self._store) if self._settling.settled(f)]
 
     def _ingest(self, landed: list[File], within: Store) -> None:
         bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
