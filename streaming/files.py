@@ -1,4 +1,4 @@
-"""Files in the landing zone: which there are, whether they stand still, and how one is dropped."""
+"""Files in the landing zone: which there are, and how one is dropped."""
 
 import errno
 import hashlib
@@ -88,29 +88,6 @@ def linked_directories(landing_zone: Path) -> list[str]:
     return found
 
 
-def stands_still(landing_zone: Path, file: File, seconds: float) -> bool:
-    """
-    Return whether a file is complete, as far as the file system tells.
-
-    It is when it was renamed (or otherwise finished off, as cp -p, rsync and mv do: the inode
-    changed after the last write), or has not changed for `seconds`; five times as long when its
-    last line has no end, as a writer may be in the middle of it.
-    """
-    path = landing_zone / file.path
-    try:
-        status = path.lstat()
-        if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
-            return False
-        if status.st_ctime_ns > status.st_mtime_ns:
-            return True
-        quiet = time.time() - status.st_mtime
-        if 0 <= quiet < seconds * 5 and not path.is_symlink() and path.is_file():
-            return quiet >= seconds and _ends_a_line(path)
-        return True
-    except OSError:
-        return False
-
-
 def batches(files: Iterable[SizedT], most_files: int, most_bytes: int) -> Iterator[list[SizedT]]:
     """Cut files, in order, into batches of bounded count and bytes; a larger file stands alone."""
     batch: list[SizedT] = []
@@ -150,7 +127,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
         with source.open("rb") as reader, hidden.open("xb") as writer:
             shutil.copyfileobj(reader, writer, 1024 * 1024)
             writer.flush()
-            # A little before now: the link below then shows as later, so nobody waits (stands_still).
+            # A little before now: the link below then shows as later, so nobody waits (settling).
             written = time.time_ns() - 20_000_000
             os.utime(writer.fileno(), ns=(written, written))
             os.fsync(writer.fileno())
@@ -204,14 +181,3 @@ def _sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _ends_a_line(path: Path) -> bool:
-    if path.name.endswith(".gz"):
-        return True
-    with path.open("rb") as reader:
-        reader.seek(0, os.SEEK_END)
-        if reader.tell() == 0:
-            return False
-        reader.seek(-1, os.SEEK_END)
-        return reader.read(1) in b"\r\n"

@@ -25,6 +25,7 @@ from streaming.files import File
 from streaming.ingest import Ingest, Outcome
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
+from streaming.settling import Settling
 from streaming.store import Store, revive
 
 POLL = 0.1
@@ -50,6 +51,7 @@ class Query:
         self._stop = stop
         self._report = report
         self._ingest = Ingest(spark, store, settings)
+        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
         self._unsettled: set[str] = set()
         self._aside: dict[File, float] = {}
         self._following = False
@@ -166,9 +168,7 @@ class Query:
 
     def _ingest_settled(self, found: list[File]) -> list[str]:
         settings = self._settings
-        still = [
-            f for f in found if files.stands_still(settings.landing_zone, f, settings.settle_seconds)
-        ]
+        still = [f for f in found if self._settling.settled(f)]
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger

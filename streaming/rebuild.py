@@ -21,6 +21,7 @@ from streaming.files import File
 from streaming.ingest import Ingest, Outcome
 from streaming.records import Record
 from streaming.settings import Settings
+from streaming.settling import Settling
 from streaming.store import Store
 
 ROUNDS = 5
@@ -59,6 +60,7 @@ class Rebuild:
         self._start = start
         self._stop = stop
         self._report = report
+        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
         self._id = uuid4().hex
 
     def run(self, *, allow_empty: bool = False) -> Rebuilt:
@@ -117,8 +119,7 @@ class Rebuild:
         )
 
     def _waiting(self) -> list[File]:
-        zone, seconds = self._settings.landing_zone, self._settings.settle_seconds
-        return [f for f in waiting(self._settings, self._store) if files.stands_still(zone, f, seconds)]
+        return [f for f in waiting(self._settings, self._store) if self._settling.settled(f)]
 
     def _ingest(self, landed: list[File], within: Store, counted: Mapping[str, Record]) -> set[str]:
         """Ingest into the namespace; return the files that failed and were never counted before."""

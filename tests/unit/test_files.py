@@ -1,4 +1,4 @@
-"""The landing zone: what is looked at, in which order, when it is whole, and how a file gets in."""
+"""The landing zone: what is looked at, in which order, and how a file gets in."""
 
 import os
 import time
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streaming import files
 from streaming.errors import EnvironmentRefused
 from streaming.files import File
+from streaming.settling import Settling
 
 SECONDS = 10**9
 
@@ -103,116 +104,6 @@ def test_a_file_that_is_gone_is_none(zone: Path) -> None:
     assert files.look(zone, "x.csv") is None
 
 
-# stands_still
-
-
-def written(zone: Path, name: str, content: str, age: float) -> File:
-    """
-    Write a file as a slow writer would: its last write is `age` seconds ago, nothing happened since.
-
-    Setting a time changes the inode, as any finishing off does; so the time is the real one, or
-    lies in the future of what it is set to.
-    """
-    (zone / name).write_text(content)
-    if age:
-        time.sleep(age)
-    return now(zone, name)
-
-
-def test_a_file_just_written_does_not_stand_still(zone: Path) -> None:
-    file = written(zone, "x.csv", "a\n", 0)
-
-    assert not files.stands_still(zone, file, 5)
-
-
-def test_a_file_quiet_for_long_enough_stands_still(zone: Path) -> None:
-    file = written(zone, "x.csv", "a\n", 0.15)
-
-    assert files.stands_still(zone, file, 0.1)
-    assert not files.stands_still(zone, file, 10)
-
-
-@pytest.mark.parametrize("content", ["a\nb", "a", ""])
-def test_a_file_whose_last_line_has_no_end_is_waited_for_five_times_as_long(
-    zone: Path, content: str
-) -> None:
-    file = written(zone, "x.csv", content, 0.15)
-
-    assert not files.stands_still(zone, file, 0.1)
-    time.sleep(0.4)
-    assert files.stands_still(zone, file, 0.1)
-
-
-@pytest.mark.parametrize(("name", "content"), [("x.csv", "a\r"), ("x.csv", "a\r\n"), ("x.csv.gz", "a")])
-def test_other_ends_of_lines_end_a_line_and_gzip_has_none(zone: Path, name: str, content: str) -> None:
-    file = written(zone, name, content, 0.15)
-
-    assert files.stands_still(zone, file, 0.1)
-
-
-def test_a_file_renamed_in_stands_still_at_once(zone: Path) -> None:
-    (zone / ".x.part").write_text("a\nb")
-    time.sleep(0.02)
-    (zone / ".x.part").rename(zone / "x.csv")
-
-    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
-
-
-def test_a_file_copied_with_its_times_stands_still_at_once(zone: Path) -> None:
-    (zone / "x.csv").write_text("a\n")
-    os.utime(zone / "x.csv", (1_000_000_000, 1_000_000_000))
-
-    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
-
-
-def test_a_file_that_grew_shrank_or_was_touched_since_does_not_stand_still(zone: Path) -> None:
-    (zone / "x.csv").write_text("a\n")
-    os.utime(zone / "x.csv", ns=(0, 5))
-    file = now(zone, "x.csv")
-    assert files.stands_still(zone, file, 0)
-
-    assert not files.stands_still(zone, File(file.mtime, file.path, file.size - 1), 0)
-    assert not files.stands_still(zone, File(file.mtime, file.path, file.size + 1), 0)
-    assert not files.stands_still(zone, File(file.mtime + 1, file.path, file.size), 0)
-    with (zone / "x.csv").open("a") as writer:
-        writer.write("b\n")
-    assert not files.stands_still(zone, file, 0)
-
-
-def test_a_file_that_is_gone_does_not_stand_still(zone: Path) -> None:
-    assert not files.stands_still(zone, File(1, "gone.csv", 1), 0)
-
-
-def test_a_file_from_the_future_does_not_wait_for_it(zone: Path) -> None:
-    (zone / "x.csv").write_text("a\n")
-    later = time.time() + 86_400
-    os.utime(zone / "x.csv", (later, later))
-
-    assert files.stands_still(zone, now(zone, "x.csv"), 3600)
-
-
-def test_what_is_no_file_is_not_waited_for_it_is_rejected_later(zone: Path) -> None:
-    (zone / "directory.csv").mkdir()
-    (zone / "dangling.csv").symlink_to("nowhere")
-    os.mkfifo(zone / "pipe.csv")
-
-    for name in ("directory.csv", "dangling.csv", "pipe.csv"):
-        assert files.stands_still(zone, now(zone, name), 3600), name
-
-
-def test_a_growing_file_is_seen_still_only_when_its_writer_is_done(zone: Path) -> None:
-    with (zone / "x.csv").open("w") as writer:
-        for n in range(5):
-            writer.write(f"{n}\n")
-            writer.flush()
-            time.sleep(0.03)
-            assert not files.stands_still(zone, now(zone, "x.csv"), 0.5), n
-    file = now(zone, "x.csv")
-    time.sleep(0.55)
-
-    assert files.stands_still(zone, file, 0.5)
-
-
 # batches
 
 
@@ -250,7 +141,7 @@ def test_no_files_are_no_batch_and_a_larger_one_stands_alone() -> None:
 def source(tmp_path: Path) -> Path:
     """A file to drop."""
     path = tmp_path / "novas.csv"
-    path.write_bytes(b"a\nb\r\n\xff")
+    path.write_bytes(b"a\nb\r\n\xff\n")
     return path
 
 
@@ -266,7 +157,7 @@ def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
     assert names(zone) == ["novas.csv"]
     assert (zone / "novas.csv").read_bytes() == source.read_bytes()
     assert (zone / "novas.csv").stat().st_nlink == 1
-    assert files.stands_still(zone, now(zone, "novas.csv"), 3600)
+    assert Settling(zone, 3600).settled(now(zone, "novas.csv"))
     assert abs(time.time() - (zone / "novas.csv").stat().st_mtime) < 10
 
 
