@@ -1,8 +1,13 @@
 """The command line: results on stdout, logs on stderr; exit 0 done, 1 failed, 2 wrong usage."""
 
-import io
-import json
+import signal
 import sys
+
+if sys.argv[0].endswith(("city-features", "streaming/__main__.py")):
+    # Ctrl-C while modules are loaded, which is most of a short command: no traceback from an import.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import json
 import time
 from dataclasses import asdict
 from decimal import Decimal
@@ -11,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streaming import files, logs, quarantine, server, settings, views, work
+from streaming import files, logs, quarantine, server, settings, streams, views, work
 from streaming.claim import waiting
 from streaming.errors import CityFeaturesError, Stopped
 from streaming.settings import Settings
@@ -37,7 +42,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 def emit(document: object) -> None:
     """Print one JSON document; money as text with two decimals."""
-    text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+    escaped = not streams.takes_unicode(sys.stdout)
+    text = json.dumps(document, ensure_ascii=escaped, indent=2, default=_plain)
     typer.echo(text)
 
 
@@ -97,8 +103,8 @@ def run(
             for key in totals:
                 totals[key] += getattr(outcome, key)
 
-    signal = work.ingest(config, store, report, follow=follow)
-    unfinished = [] if follow or signal is None else [file.path for file in waiting(config, store)]
+    ended_by = work.ingest(config, store, report, follow=follow)
+    unfinished = [] if follow or ended_by is None else [file.path for file in waiting(config, store)]
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         done = [asdict(o) for o in outcomes.values()]
@@ -107,15 +113,15 @@ def run(
             **totals,
             "version": work.version(store, follow=follow),
         }
-        if unfinished and signal is not None:
-            document |= {"stopped": signal.name, "waiting": unfinished}
+        if unfinished and ended_by is not None:
+            document |= {"stopped": ended_by.name, "waiting": unfinished}
         emit(document | {"seconds": seconds})
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds, unfinished)
-    if unfinished and signal is not None:
+    if unfinished and ended_by is not None:
         files_wait = "1 file waits" if len(unfinished) == 1 else f"{len(unfinished):,} files wait"
-        typer.echo(f"stopped by {signal.name}: {files_wait} for the next run", err=True)
-        raise typer.Exit(128 + signal)
+        typer.echo(f"stopped by {ended_by.name}: {files_wait} for the next run", err=True)
+        raise typer.Exit(128 + ended_by)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -238,15 +244,29 @@ def stop() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
+    """
+    Run the command line.
+
+    Exit codes beside the commands' own: 130 after Ctrl-C, 141 when nobody reads the results any more (as
+    programs that SIGPIPE ends), 1 when they cannot be written.
+    """
+    streams.prepare()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a failure can be told
+    except streams.ReaderGone:
+        sys.exit(128 + signal.SIGPIPE)
     except CityFeaturesError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(128 + error.signal if isinstance(error, Stopped) else 1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends it at once
 
 
 if __name__ == "__main__":

