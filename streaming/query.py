@@ -63,13 +63,11 @@ class Query:
 
         Raises:
             KeyRefused: a key in Redis keeps a file from being counted; all others were.
+            RunFailed: the stream failed; everything was counted without it.
         """
         if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
             self._reconcile()  # what Redis lost, in its order, before what the stream would find first
-        if query := self._start(checkpoint, follow=False):
-            while query.isActive and not self._stop.wait(POLL):
-                pass
-            self._end(query)
+        stream_failed = self._drain(checkpoint)
         deadline = time.monotonic() + self._settings.settle_timeout
         said = False
         while left := self._reconcile():
@@ -85,6 +83,22 @@ class Query:
             self._stop.wait(POLL)
         for refused in self._ingest.refused.values():
             raise refused
+        if stream_failed:
+            raise stream_failed
+
+    def _drain(self, checkpoint: Path) -> RunFailed | None:
+        """Have the stream find all there is; return its failure if files can be found without it."""
+        try:
+            if query := self._start(checkpoint, follow=False):
+                while query.isActive and not self._stop.wait(POLL):
+                    pass
+                self._end(query)
+        except RunFailed as error:
+            if not session.is_alive():
+                raise
+            log.warning("the stream failed: going on without it", why=str(error))
+            return error
+        return None
 
     def follow(self, checkpoint: Path) -> None:
         """
