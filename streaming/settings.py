@@ -41,7 +41,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        env_file_encoding="utf-8-sig",  # a byte-order mark is no part of a name
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
