@@ -12,7 +12,7 @@ import structlog
 from streaming.errors import CityFeaturesError, LandingZoneAway, Retryable
 
 FIRST = 0.5
-LONGEST = 30.0
+LONGEST = 15.0
 SAY_EVERY = 60.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.outage")

@@ -41,7 +41,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        env_file_encoding="utf-8-sig",  # a byte-order mark is no part of a name
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -150,17 +149,19 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise EnvironmentRefused(f"settings do not fit: {wrong}") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise EnvironmentRefused(
-            f"settings can not be read: {_not_utf8(overrides)} is not UTF-8 (line {line}); save it so"
-        ) from None
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"settings can not be read: {error.filename}: {error.strerror}"
-        ) from None
-    except (SettingsError, UserWarning) as error:
-        raise EnvironmentRefused(f"settings can not be read: {error}") from None
+    except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
+        raise EnvironmentRefused(f"settings can not be read: {_unreadable(error, overrides)}") from None
+
+
+def _unreadable(error: Exception, overrides: dict[str, object]) -> str:
+    """Return which file of settings cannot be read, and why."""
+    cause = error.__cause__ if isinstance(error, SettingsError) else error
+    if isinstance(cause, UnicodeDecodeError):
+        line = cause.object.count(b"\n", 0, cause.start) + 1
+        return f"{_not_utf8(overrides)} is not UTF-8 (line {line}); save it so"
+    if isinstance(cause, OSError):
+        return f"{cause.filename}: {cause.strerror}"
+    return str(cause or error)
 
 
 def _not_utf8(overrides: dict[str, object]) -> str:

@@ -131,7 +131,7 @@ def test_pauses_grow_and_it_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatc
             away.wait(RedisUnavailable("Redis does not answer"))
         away.over()
 
-    assert pauses[:8] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert pauses[:8] == [0.5, 1, 2, 4, 8, 15, 15, 15]
     said = [(entry["event"], entry.get("seconds", entry.get("after_seconds"))) for entry in logs]
     assert len(said) == 6, said
     assert said[0] == ("waiting, then trying again", 0)

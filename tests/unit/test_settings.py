@@ -99,7 +99,7 @@ def test_a_variable_that_is_empty_is_as_good_as_unset(
         ("SETTLE_TIMEOUT", SECRET),
         ("RECONCILE_SECONDS", "0"),
         ("CNPJ_CHECK_DIGITS", SECRET),
-        ("CNPJ_CHECK_DIGITS", "STRICTLY"),
+        ("CNPJ_CHECK_DIGITS", "stricter"),
         ("LOG_FORMAT", SECRET),
         ("LOG_LEVEL", SECRET),
     ],
