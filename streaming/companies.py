@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import dialect, ledger, reader
+from streaming import dialect, escapes, ledger, reader
 from streaming.dialect import Dialect
 from streaming.errors import FileRejected
 from streaming.reader import Connection
@@ -141,7 +141,8 @@ class Reading:
         with _rejecting():
             result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
             while rows := result.fetchmany(10_000):
-                yield from rows
+                for file, reason, text in rows:
+                    yield file, reason, escapes.restored(text)
         number = reader.number(self._paths, "file_path")
         lines = self._connection.execute(f"""
             SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
@@ -150,7 +151,8 @@ class Reading:
             GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
         while lines_read := lines.fetchmany(10_000):
             for file, error, line in lines_read:
-                yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+                reason = _UNREADABLE.get(error, f"row: {error.lower()}")
+                yield file, reason, escapes.restored(line.strip("\r\n"))
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the files what `raw` is: all of their rows, or those of the watched companies."""
