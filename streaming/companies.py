@@ -6,30 +6,20 @@ DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from streaming import dialect, ledger, reader
+from streaming import dialect, escapes, ledger, reader
 from streaming.dialect import Dialect
 from streaming.errors import FileRejected
 from streaming.reader import Connection
 from streaming.sources import Rules
-
-PLACES = pa.schema(
-    [
-        ("cidade", pa.string()),
-        ("estado", pa.string()),
-        ("capital_social_total", pa.decimal128(28, 2)),
-        ("quantidade_empresas", pa.int64()),
-    ]
-)
+from streaming.summary import PLACES, Summary, summed, total
 
 ROWS_AT_ONCE = 100_000
 
@@ -40,24 +30,6 @@ _UNREADABLE = {
     "LINE SIZE OVER MAXIMUM": "row: longer than 2,000,000 bytes",
     "INVALID ENCODING": "row: invalid UTF-8",
 }
-
-
-@dataclass(frozen=True)
-class Summary:
-    """
-    A file in numbers.
-
-    `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
-    (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
-    it as often as that: `Reading.surplus` tells how much that is too much.
-    """
-
-    read: int
-    rejected: int
-    wrong_digits: int
-    companies: ledger.Companies
-    repeated: ledger.Companies
-    places: pa.Table
 
 
 class Reading:
@@ -71,8 +43,13 @@ class Reading:
         self._connection = connection
         self._parameters = [dialect.brazilian, rules.now, rules.strict]
         self._in_pieces = dialect.in_pieces
-        self._parallel = True
+        self._ended: IO[bytes] | None = None
         self._open()
+
+    def close(self) -> None:
+        """Let go of what was needed to read the files; they stay open."""
+        if self._ended is not None:
+            self._ended.close()
 
     def summaries(self) -> list[Summary]:
         """
@@ -86,9 +63,9 @@ class Reading:
         self._forget()
         found = self._by_file("summary")
         unreadable = self._unreadable()
-        if self._lost(sum(_total(table["rows"]) for table in found) + sum(unreadable)):
+        if self._lost(sum(total(table["rows"]) for table in found) + sum(unreadable)):
             return self.summaries()
-        return [_summary(*of_one) for of_one in zip(found, unreadable, strict=True)]
+        return [summed(*of_one) for of_one in zip(found, unreadable, strict=True)]
 
     def surplus(
         self, counted: Sequence[ledger.Companies], repeated: Sequence[ledger.Companies]
@@ -141,7 +118,8 @@ class Reading:
         with _rejecting():
             result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
             while rows := result.fetchmany(10_000):
-                yield from rows
+                for file, reason, text in rows:
+                    yield file, reason, escapes.restored(text)
         number = reader.number(self._paths, "file_path")
         lines = self._connection.execute(f"""
             SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
@@ -150,11 +128,13 @@ class Reading:
             GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
         while lines_read := lines.fetchmany(10_000):
             for file, error, line in lines_read:
-                yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+                reason = _UNREADABLE.get(error, f"row: {error.lower()}")
+                text = line.strip("\r\n").removesuffix(reader.END).rstrip("\r\n")
+                yield file, reason, escapes.restored(text)
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the files what `raw` is: all of their rows, or those of the watched companies."""
-        rows = reader.rows(self._paths, self.dialect, parallel=self._parallel)
+        rows = reader.rows(self._paths, self.dialect, parallel=self._ended is None)
         if watched:
             rows = f"""
                 SELECT * EXCLUDE usual FROM (
@@ -170,7 +150,7 @@ class Reading:
 
     def _lost(self, rows: int) -> bool:
         """
-        Return whether threads and file disagree about its rows; then one alone reads it from now on.
+        Return whether threads and file disagree about its rows; then one reads a copy from now on.
 
         Where pieces of a file begin, DuckDB guesses whether that is inside quotes, looks for a row
         that is whole, and drops without a word what it can not place: seen with quotes that do not
@@ -181,9 +161,10 @@ class Reading:
         self._in_pieces = False
         if rows == self.dialect.rows:
             return False
-        if not self.dialect.balanced:  # the last row of a file, if open, one thread alone drops
+        if not self.dialect.balanced:  # what follows the one too many, up to all of the file, is no row
             raise FileRejected("unbalanced quotes")
-        self._parallel = False
+        self._ended = reader.ended(*self._paths)
+        self._paths = [f"/proc/self/fd/{self._ended.fileno()}"]
         self._open()
         return True
 
@@ -226,8 +207,11 @@ def reading(
     Raises:
         FileRejected: the file as a whole can not be read; the message says why.
     """
-    with dialect.plain(descriptor, gzipped=gzipped) as (path, found):
-        yield Reading(connection, [path], found, rules)
+    with (
+        dialect.plain(descriptor, gzipped=gzipped) as (path, found),
+        closing(Reading(connection, [path], found, rules)) as opened,
+    ):
+        yield opened
 
 
 @contextmanager
@@ -236,24 +220,3 @@ def _rejecting() -> Iterator[None]:
         yield
     except duckdb.InvalidInputException as error:
         raise FileRejected(f"not readable as CSV: {str(error).splitlines()[0]}") from None
-
-
-def _summary(table: pa.Table, unreadable: int) -> Summary:
-    """Return what the rows of `summary` of one file, and as many that could not be split, come to."""
-    fitting = table.filter(table["fits"])
-    ids = fitting["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    ids = np.sort(ids.astype(np.uint64, copy=False))
-    counts = pc.list_value_length(fitting["companies"]).cast(pa.int64())
-    places = fitting.select(PLACES.names[:3]).append_column(PLACES.names[3], counts).cast(PLACES)
-    return Summary(
-        read=(read := _total(table["rows"]) + unreadable),
-        rejected=read - len(ids),
-        wrong_digits=_total(table["wrong_digits"]),
-        companies=ledger.from_ids(ids),
-        repeated=ledger.from_ids(ids[1:][ids[1:] == ids[:-1]]),
-        places=places,
-    )
-
-
-def _total(column: pa.ChunkedArray) -> int:
-    return int(pc.sum(column).as_py() or 0)

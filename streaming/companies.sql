@@ -75,12 +75,17 @@ CREATE OR REPLACE MACRO data_abertura_reason(d, now) AS CASE
     WHEN instant(d) > now + INTERVAL 1 DAY THEN 'data_abertura: more than a day in the future'
 END;
 
+-- A byte that is no UTF-8 came in as a character of escapes.py.
+CREATE OR REPLACE MACRO utf8_reason(v) AS
+    CASE WHEN regexp_matches(v, '[\x{10FE80}-\x{10FEFF}]') THEN 'row: invalid UTF-8' END;
+
 -- cidade: becomes a Redis key, so nothing that could make it another key.
 CREATE OR REPLACE MACRO city(c) AS nfc_normalize(trim(regexp_replace(c, '[ \pZ]+', ' ', 'g')));
 -- Most are words of Latin letters, which one look tells.
 CREATE OR REPLACE MACRO cidade_reason(c) AS CASE
     WHEN regexp_full_match(c, '([A-Za-zÀ-ÖØ-öø-ÿ]+[ ''-]){0,9}[A-Za-zÀ-ÖØ-öø-ÿ]+') AND length(c) <= 120 THEN NULL
     WHEN regexp_matches(c, '[\p{Cc}\p{Cf}]') THEN 'cidade: control character'
+    WHEN utf8_reason(c) IS NOT NULL THEN utf8_reason(c)
     WHEN city(c) = '' THEN 'cidade: missing'
     WHEN length(city(c)) > 120 THEN 'cidade: longer than 120 characters'
     WHEN regexp_matches(c, '[:/{}]') THEN 'cidade: one of : / { }'
@@ -185,10 +190,11 @@ CREATE OR REPLACE MACRO surplus(brazilian, now, strict) AS TABLE
            -total AS capital_social_total, -n AS quantidade_empresas
     FROM spelled;
 
--- The rows that do not fit, each with its first reason in the order of the columns.
+-- The rows that do not fit, each with its first reason: its bytes, then the columns in their order.
 CREATE OR REPLACE MACRO rows_rejected(brazilian, now, strict) AS TABLE
     SELECT file,
-           coalesce(cnpj_reason(blank(cnpj)),
+           coalesce(utf8_reason(concat(cnpj, data_abertura, cidade, estado, capital_social)),
+                    cnpj_reason(blank(cnpj)),
                     CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
                     data_abertura_reason(blank(data_abertura), now),
                     place_reason(cidade, estado),

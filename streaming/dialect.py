@@ -1,8 +1,8 @@
 """
 How one file is written: its header, separator, encoding and line ends.
 
-DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Latin-1, mixed
-line ends) is turned into that first, in an unnamed temporary file.
+DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Latin-1, bytes that
+are no UTF-8, mixed line ends) is turned into that first, in an unnamed temporary file.
 """
 
 import codecs
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from streaming import escapes
 from streaming.errors import FileRejected
 from streaming.scan import SEPARATORS, chunks, scan
 
@@ -99,7 +100,7 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
     Yield a path that DuckDB can read as plain UTF-8, and the dialect.
 
     Encoding, decided for the whole file: UTF-8 when it is valid, or when it has valid multi-byte
-    characters beside the invalid ones (the bad lines are then rejected one by one); else Latin-1.
+    characters beside the invalid bytes (which are escaped, see `escapes`); else Latin-1.
 
     Raises:
         FileRejected: empty, binary, broken gzip, UTF-16, or a header without the five columns.
@@ -115,7 +116,7 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
         dialect = _dialect(source, "latin-1" if found.latin1 else "utf-8")
         if found.wide:  # DuckDB takes the square of that many columns to say that they are too many
             raise FileRejected(f"a line with more than {SEPARATORS:,} separators")
-        if found.latin1 or found.mixed or _begins_blank(source):
+        if found.latin1 or found.broken or found.mixed or _begins_blank(source):
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _normalise(source, copy, latin1=found.latin1)
             source = copy
@@ -160,7 +161,8 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
 
 
 def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
-    """Copy with every line end as LF, Latin-1 as UTF-8, and nothing before the header."""
+    """Copy as UTF-8, with bytes that are none escaped, LF as line end, nothing before the header."""
+    decoder = escapes.decoder("latin-1" if latin1 else "utf-8")
     held = b""
     for chunk in chunks(source):
         if target.tell() == 0:
@@ -169,9 +171,8 @@ def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
         if chunk.endswith(b"\r"):
             chunk, held = chunk[:-1], b"\r"
         chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        target.write(chunk.decode("latin-1").encode() if latin1 else chunk)
-    if held:
-        target.write(b"\n")
+        target.write(decoder.decode(chunk).encode())
+    target.write(decoder.decode(b"\n" if held else b"", final=True).encode())
 
 
 def _begins_blank(source: IO[bytes]) -> bool:

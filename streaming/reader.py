@@ -1,17 +1,19 @@
 """DuckDB with the rules of `companies.sql`, and CSV files as what it selects from."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import duckdb
 
 from streaming.dialect import COLUMNS, Dialect
+from streaming.scan import CHUNK
 from streaming.sources import Share
 
 Connection = duckdb.DuckDBPyConnection
@@ -20,11 +22,21 @@ Connection = duckdb.DuckDBPyConnection
 # written as what no file can hold.
 NULL = uuid4().hex
 
+# What ends a row whose quotes do not close, as an error.
+END = f'"{uuid4().hex}'
+
 
 @cache
 def connection(share: Share) -> Connection:
     """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
     return connect(share)
+
+
+def renew(share: Share) -> None:
+    """Give up this process's DuckDB: after an error inside it, it may answer nothing any more."""
+    broken = connection(share)
+    connection.cache_clear()
+    broken.close()
 
 
 def connect(share: Share) -> Connection:
@@ -65,6 +77,22 @@ def rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
                       quote = '"', escape = '"', nullstr = '{NULL}', columns = {{{columns}}},
                       strict_mode = true, parallel = {parallel}, store_rejects = true, rejects_limit = 0,
                       rejects_line_size_limit = 100000000)"""
+
+
+def ended(path: str) -> IO[bytes]:
+    """
+    Return an unnamed copy of a file, for one thread to read.
+
+    Alone, a thread drops a last row whose quotes do not close, without a word. In the copy END closes
+    them, and makes an error of the row. After a row that is whole it is an open row itself, and dropped.
+    """
+    copy: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
+    with Path(path).open("rb") as source:
+        line_end = b"\r\n" if source.readline().endswith(b"\r\n") else b"\n"
+        source.seek(0)
+        shutil.copyfileobj(source, copy, CHUNK)
+    copy.write(line_end + END.encode() + line_end)
+    return copy
 
 
 def number(paths: Sequence[str], path: str) -> str:

@@ -18,12 +18,14 @@ class Scan:
     """
     What a file is made of.
 
-    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `mixed`: its lines
-    do not all end the same way. `lines`: how many, with the header. `balanced`: its quotes are even in
-    number. `wide`: a line has more than SEPARATORS of one kind.
+    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `broken`: neither
+    that nor valid UTF-8. `mixed`: its lines do not all end the same way. `lines`: how many, with the
+    header. `balanced`: its quotes are even in number. `wide`: a line has more than SEPARATORS of one
+    kind.
     """
 
     latin1: bool
+    broken: bool
     mixed: bool
     lines: int
     balanced: bool
@@ -65,6 +67,7 @@ def scan(source: IO[bytes]) -> Scan:
             valid = False
     return Scan(
         latin1=not valid and not multibyte,
+        broken=not valid and multibyte,
         mixed=returns > 0 and not (returns == feeds == pairs),
         lines=feeds + returns - pairs + (last not in b"\r\n"),
         balanced=quotes % 2 == 0,

@@ -1,7 +1,14 @@
 """What executors are told of a file, and what they answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
+
+# What of a file's own words one line of a log may hold.
+REASON = 500
+NAME = 60
+NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,11 @@ class Report:
     """
     What reading one file came to.
 
-    `outcome` is `read`, `rejected` (as a whole, see `reason`), `changed` (it is not, or no longer, the
-    file it should be) or `unreadable` (the system refused, see `reason`; it may work later).
+    Attributes:
+        outcome: `read`; `rejected` (as a whole, see `reason`); `changed` (it is not, or no longer, the
+            file it should be); `unreadable` (the system refused, see `reason`; it may work later); or
+            `failed` (reading it, even alone, raised what nobody expected; `reason` names it).
+        extra: names of columns that were ignored; of many the first, and how many more.
     """
 
     outcome: str
@@ -72,3 +82,20 @@ class Report:
     wrong_digits: int = 0
     extra: list[str] = field(default_factory=list)
     reason: str | None = None
+
+    @classmethod
+    def failed(cls, error: BaseException) -> Self:
+        """Return the report of a file whose reading ended with this error."""
+        return cls("failed", reason=first_line(error))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class of an error, and the first line of its message."""
+    line, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {line[:REASON]}".removesuffix(": ")
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """Return names of columns for one line of a log: the first, and how many more there are."""
+    first = [name if len(name) <= NAME else f"{name[:NAME]}…" for name in names[:NAMES]]
+    return first if len(names) <= NAMES else [*first, f"… and {len(names) - NAMES:,} more"]

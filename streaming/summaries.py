@@ -1,8 +1,8 @@
 """The rows that files become on an executor; `features.summarise` describes them."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -11,11 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from streaming import companies, dialect, ledger, quarantine, reader
-from streaming.companies import PLACES, Reading
+from streaming.companies import Reading
 from streaming.dialect import PIECE_BYTES, Dialect
-from streaming.errors import FileChanged, FileRejected
+from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.files import batches
-from streaming.sources import Report, Rules, Share, Source, Surplus
+from streaming.sources import Report, Rules, Share, Source, Surplus, first_line, shortened
+from streaming.summary import PLACES, Summary
 
 _ARROW = pa.schema(
     [
@@ -40,17 +41,21 @@ Told = list[tuple[int, list[pa.Table]]]
 
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
-    connection = reader.connection(share)
     packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
     plain = (source for source in sources if not source.path.endswith(".gz"))
     for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
-        tables = _read(connection, some, rules, Path(quarantine_dir))
+        tables = _read(some, rules, Path(quarantine_dir), share)
         whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
         yield from whole.combine_chunks().to_batches()
 
 
 def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches:
-    """Yield the rows that fit, of one file after another, as `features.rows` describes them."""
+    """
+    Yield the rows that fit, of one file after another, as `features.rows` describes them.
+
+    Raises:
+        FileChanged, FileRejected, RunFailed: a file was not read to its end; the message names it.
+    """
     connection = reader.connection(share)
     for source in sources:
         try:
@@ -68,6 +73,13 @@ def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches
             raise FileChanged([source.path]) from None
         except (FileRejected, OSError) as error:
             raise FileRejected(f"{source.path}: {error}") from None
+        except Exception as error:
+            reader.renew(share)
+            raise RunFailed(f"{source.path}: {first_line(error)}") from error
+
+
+class Disagreement(Exception):
+    """Two readings of one file did not see the same rows."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +92,24 @@ class _Open:
     closing: ExitStack
 
 
-def _read(
-    connection: reader.Connection, sources: Sequence[Source], rules: Rules, directory: Path
-) -> Tables:
+def _read(sources: Sequence[Source], rules: Rules, directory: Path, share: Share) -> Tables:
     """Yield the rows of files that are open at once; those in one dialect are read as one."""
     alike: dict[tuple[object, ...], list[_Open]] = {}
-    with ExitStack() as closing:
+    with ExitStack() as open_:
         for source in sources:
             try:
                 file = _open(source)
-            except (FileRejected, dialect.Changed, OSError) as error:
+            except EnvironmentRefused:
+                raise
+            except Exception as error:
                 yield _failed(source, error, directory)
             else:
-                closing.push(file.closing)
+                open_.push(file.closing)
                 found = file.dialect
                 alone = source.number if found.in_pieces else None  # its rows are counted as a whole
                 alike.setdefault((found.header, found.separator, alone), []).append(file)
         for files in alike.values():
-            yield from _read_alike(connection, files, rules, directory)
+            yield from _read_alike(files, rules, directory, share)
 
 
 def _open(source: Source) -> _Open:
@@ -110,27 +122,31 @@ def _open(source: Source) -> _Open:
         return _Open(source, path, found, closing.pop_all())
 
 
-def _read_alike(
-    connection: reader.Connection, files: list[_Open], rules: Rules, directory: Path
-) -> Tables:
+def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: Share) -> Tables:
     """
     Yield the rows of files in one dialect.
 
-    A file is read alone where one of them is no CSV, and where it has not as many rows as lines: seen
-    with a quote that does not close, which DuckDB drops or not, depending on the files before it.
+    A file is read alone where one of them is no CSV, or anything else fails, and where it has not as
+    many rows as lines: seen with a quote that does not close, which DuckDB drops or not, depending on
+    the files before it. What fails alone costs that file alone.
+
+    Raises:
+        EnvironmentRefused: the quarantine can not be written, which is no fault of a file.
     """
     try:
-        reading = Reading(connection, [file.path for file in files], files[0].dialect, rules)
-        again = files[0].source.surplus is not None
-        told = _surplus(reading, files) if again else _summarised(reading, files, directory)
-    except FileRejected as error:
+        told = _told(files, rules, directory, share)
+    except EnvironmentRefused:
+        raise
+    except Exception as error:
+        if not isinstance(error, (FileRejected, OSError)):
+            reader.renew(share)
         if len(files) == 1:
             told = [(0, [_failed(files[0].source, error, directory)])]
         else:
             told = [(-1, [])] * len(files)
     for file, (rows, tables) in zip(files, told, strict=True):
         if len(files) > 1 and rows != file.dialect.rows:
-            yield from _read_alike(connection, [file], rules, directory)
+            yield from _read_alike([file], rules, directory, share)
             continue
         try:
             file.closing.close()
@@ -140,27 +156,48 @@ def _read_alike(
             yield from tables
 
 
+def _told(files: list[_Open], rules: Rules, directory: Path, share: Share) -> Told:
+    paths = [file.path for file in files]
+    with closing(Reading(reader.connection(share), paths, files[0].dialect, rules)) as reading:
+        again = files[0].source.surplus is not None
+        return _surplus(reading, files) if again else _summarised(reading, files, directory)
+
+
 def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
     """Return the rows of each file; its rejected rows go to the quarantine, and what was there goes."""
     summaries = reading.summaries()
     rejected = reading.rejected() if any(s.rejected for s in summaries) else iter(())
-    written = dict.fromkeys(range(len(files)), 0)
-    for number, rows in groupby(sorted(rejected) if len(files) > 1 else rejected, itemgetter(0)):
-        path = files[number].source.path
-        written[number] = quarantine.write(directory, path, (row[1:] for row in rows))
+    by_file = groupby(sorted(rejected) if len(files) > 1 else rejected, itemgetter(0))
+    without = set(range(len(files)))
+    for number, rows in by_file:
+        without.remove(number)
+        whole = _whole((row[1:] for row in rows), summaries[number].rejected)
+        quarantine.write(directory, files[number].source.path, whole)
+    for number in without:
+        quarantine.write(directory, files[number].source.path, _whole((), summaries[number].rejected))
     told = []
-    for number, (file, summary) in enumerate(zip(files, summaries, strict=True)):
-        if not summary.rejected:
-            quarantine.write(directory, file.source.path, ())
-        assert written[number] == summary.rejected, (file.source.path, written[number], summary)
+    for file, summary in zip(files, summaries, strict=True):
         counts = (summary.read, summary.rejected, summary.wrong_digits)
         tables = [
             _blocks(file.source, summary),
-            _report(file.source, Report("read", *counts, list(file.dialect.extra))),
+            _report(file.source, Report("read", *counts, shortened(file.dialect.extra))),
             _of(file.source, summary.places),
         ]
         told.append((summary.read, tables))
     return told
+
+
+def _whole(rows: Iterable[tuple[str, str]], rejected: int) -> Iterator[tuple[str, str]]:
+    """Yield rejected rows; fail where there are not as many as were counted before."""
+    count = 0
+    for row in rows:
+        count += 1
+        yield row
+    if count != rejected:
+        raise Disagreement(
+            f"{rejected} rejected rows were counted, then {count} were read; nothing of the file was "
+            "counted. This is an error of the service: report it, with the file"
+        )
 
 
 def _surplus(reading: Reading, files: list[_Open]) -> Told:
@@ -180,10 +217,12 @@ def _failed(source: Source, error: Exception, directory: Path) -> pa.Table:
         return _report(source, Report("rejected", reason=str(error)))
     if isinstance(error, OSError):
         return _report(source, Report("unreadable", reason=error.strerror or str(error)))
-    return _report(source, Report("changed"))
+    if isinstance(error, dialect.Changed):
+        return _report(source, Report("changed"))
+    return _report(source, Report.failed(error))
 
 
-def _blocks(source: Source, summary: companies.Summary) -> pa.Table:
+def _blocks(source: Source, summary: Summary) -> pa.Table:
     members, repeated = ledger.pack(summary.companies), ledger.pack(summary.repeated)
     table = {
         "block": list(members),

@@ -1,0 +1,58 @@
+"""A file in numbers, as the macro `summary` of `companies.sql` counts them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming import ledger
+
+PLACES = pa.schema(
+    [
+        ("cidade", pa.string()),
+        ("estado", pa.string()),
+        ("capital_social_total", pa.decimal128(28, 2)),
+        ("quantidade_empresas", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    A file in numbers.
+
+    `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
+    (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
+    it as often as that: `Reading.surplus` tells how much that is too much.
+    """
+
+    read: int
+    rejected: int
+    wrong_digits: int
+    companies: ledger.Companies
+    repeated: ledger.Companies
+    places: pa.Table
+
+
+def summed(table: pa.Table, unreadable: int) -> Summary:
+    """Sum up the rows of the macro `summary` for one file, and its rows that could not be split."""
+    fitting = table.filter(table["fits"])
+    ids = fitting["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    ids = np.sort(ids.astype(np.uint64, copy=False))
+    counts = pc.list_value_length(fitting["companies"]).cast(pa.int64())
+    places = fitting.select(PLACES.names[:3]).append_column(PLACES.names[3], counts).cast(PLACES)
+    return Summary(
+        read=(read := total(table["rows"]) + unreadable),
+        rejected=read - len(ids),
+        wrong_digits=total(table["wrong_digits"]),
+        companies=ledger.from_ids(ids),
+        repeated=ledger.from_ids(ids[1:][ids[1:] == ids[:-1]]),
+        places=places,
+    )
+
+
+def total(column: pa.ChunkedArray) -> int:
+    """Return the sum of a column of integers."""
+    return int(pc.sum(column).as_py() or 0)
