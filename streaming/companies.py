@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import dialect, ledger, reader
+from streaming import dialect, ledger, mangled, reader
 from streaming.dialect import Dialect
 from streaming.errors import FileRejected
 from streaming.reader import Connection
@@ -49,7 +49,8 @@ class Summary:
 
     `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
     (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
-    it as often as that: `Reading.surplus` tells how much that is too much.
+    it as often as that: `Reading.surplus` tells how much that is too much. `mangled` is how many rows
+    have a city that looks wrongly decoded, as `mangled_example` does.
     """
 
     read: int
@@ -58,6 +59,8 @@ class Summary:
     companies: ledger.Companies
     repeated: ledger.Companies
     places: pa.Table
+    mangled: int = 0
+    mangled_example: str | None = None
 
 
 class Reading:
@@ -145,12 +148,13 @@ class Reading:
         number = reader.number(self._paths, "file_path")
         lines = self._connection.execute(f"""
             SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
-                   coalesce(any_value(csv_line), '')
+                   coalesce(any_value(csv_line), ''), line_byte_position
             FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
             GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
         while lines_read := lines.fetchmany(10_000):
-            for file, error, line in lines_read:
-                yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), line.strip("\r\n")
+            for file, error, line, position in lines_read:
+                text = reader.as_written(self._paths[file], position, line).strip("\r\n")
+                yield file, _UNREADABLE.get(error, f"row: {error.lower()}"), text
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the files what `raw` is: all of their rows, or those of the watched companies."""
@@ -252,6 +256,7 @@ def _summary(table: pa.Table, unreadable: int) -> Summary:
         companies=ledger.from_ids(ids),
         repeated=ledger.from_ids(ids[1:][ids[1:] == ids[:-1]]),
         places=places,
+        **mangled.count(table),
     )
 
 

@@ -67,6 +67,19 @@ def rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
                       rejects_line_size_limit = 100000000)"""
 
 
+def as_written(path: str, position: int, line: str) -> str:
+    """
+    Return a line that DuckDB could not split, at this byte from 1, with the bytes that it has there.
+
+    DuckDB writes `?` for each byte of what is invalid UTF-8; here it is a surrogate escape.
+    """
+    if "?" not in line:
+        return line
+    with Path(path).open("rb") as source:
+        source.seek(position - 1)
+        return source.read(len(line.encode())).decode("utf-8", "surrogateescape")
+
+
 def number(paths: Sequence[str], path: str) -> str:
     """Return the SQL of a file's number, by its path."""
     return f"list_position({list(paths)}, {path}) - 1"

@@ -63,7 +63,8 @@ class Report:
     What reading one file came to.
 
     `outcome` is `read`, `rejected` (as a whole, see `reason`), `changed` (it is not, or no longer, the
-    file it should be) or `unreadable` (the system refused, see `reason`; it may work later).
+    file it should be) or `unreadable` (the system refused, see `reason`; it may work later). `mangled`
+    is how many of its rows have a city that was decoded wrongly before it came, as `mangled_example`.
     """
 
     outcome: str
@@ -72,3 +73,5 @@ class Report:
     wrong_digits: int = 0
     extra: list[str] = field(default_factory=list)
     reason: str | None = None
+    mangled: int = 0
+    mangled_example: str | None = None

@@ -14,7 +14,7 @@ from streaming import companies, dialect, ledger, quarantine, reader
 from streaming.companies import PLACES, Reading
 from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import FileChanged, FileRejected
-from streaming.files import batches
+from streaming.files import batches, is_packed
 from streaming.sources import Report, Rules, Share, Source, Surplus
 
 _ARROW = pa.schema(
@@ -41,8 +41,8 @@ Told = list[tuple[int, list[pa.Table]]]
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
     connection = reader.connection(share)
-    packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
-    plain = (source for source in sources if not source.path.endswith(".gz"))
+    packed = [[source] for source in sources if is_packed(source.path)]  # who knows how large it is
+    plain = (source for source in sources if not is_packed(source.path))
     for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
         tables = _read(connection, some, rules, Path(quarantine_dir))
         whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
@@ -57,7 +57,7 @@ def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches
             with (
                 dialect.opened(Path(source.location), source.size, source.mtime) as descriptor,
                 companies.reading(
-                    connection, descriptor, rules[source.number], gzipped=source.path.endswith(".gz")
+                    connection, descriptor, rules[source.number], gzipped=is_packed(source.path)
                 ) as reading,
             ):
                 for batch in reading.rows():
@@ -105,7 +105,7 @@ def _open(source: Source) -> _Open:
         descriptor = closing.enter_context(
             dialect.opened(Path(source.location), source.size, source.mtime)
         )
-        gzipped = source.path.endswith(".gz")
+        gzipped = is_packed(source.path)
         path, found = closing.enter_context(dialect.plain(descriptor, gzipped=gzipped))
         return _Open(source, path, found, closing.pop_all())
 
@@ -146,8 +146,8 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
     rejected = reading.rejected() if any(s.rejected for s in summaries) else iter(())
     written = dict.fromkeys(range(len(files)), 0)
     for number, rows in groupby(sorted(rejected) if len(files) > 1 else rejected, itemgetter(0)):
-        path = files[number].source.path
-        written[number] = quarantine.write(directory, path, (row[1:] for row in rows))
+        path, encoding = files[number].source.path, files[number].dialect.encoding
+        written[number] = quarantine.write(directory, path, (row[1:] for row in rows), encoding)
     told = []
     for number, (file, summary) in enumerate(zip(files, summaries, strict=True)):
         if not summary.rejected:
@@ -156,7 +156,16 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
         counts = (summary.read, summary.rejected, summary.wrong_digits)
         tables = [
             _blocks(file.source, summary),
-            _report(file.source, Report("read", *counts, list(file.dialect.extra))),
+            _report(
+                file.source,
+                Report(
+                    "read",
+                    *counts,
+                    list(file.dialect.extra),
+                    mangled=summary.mangled,
+                    mangled_example=summary.mangled_example,
+                ),
+            ),
             _of(file.source, summary.places),
         ]
         told.append((summary.read, tables))
