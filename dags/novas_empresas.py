@@ -32,7 +32,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 # The service and its libraries are imported by the tasks: this file is parsed again and again.
 
 # A plain name: no directory, nothing that a shell or a terminal reads as more, and nothing behind it.
-ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.csv(\.gz)?(?![\s\S])"
+ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.[cC][sS][vV](\.[gG][zZ])?(?![\s\S])"
 NOT_COUNTED = ("failed", "unreadable")
 COUNTS = ("read", "new", "duplicates", "rejected")
 STOP_SECONDS = 30
@@ -202,7 +202,7 @@ def novas_empresas() -> None:
         directory = Path(os.environ.get("SOURCE_DIR", "examples"))
         source = directory / name
         if source.is_symlink() or not source.is_file():
-            there = sorted(p.name for p in directory.glob("*.csv*"))[:NAMED]
+            there = sorted(p.name for p in directory.glob("*.[cC][sS][vV]*"))[:NAMED]
             raise AirflowFailException(
                 f"arquivo_csv: there is no file {name!r} in {directory}; there are: {', '.join(there)}"
             )

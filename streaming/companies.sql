@@ -103,10 +103,12 @@ CREATE OR REPLACE MACRO place_reason(c, e) AS coalesce(cidade_reason(c), estado_
 
 -- capital_social: reais and cents, 0 to 999,999,999,999.99. In files separated by semicolons the
 -- decimal comma; there a lone group of three after a point (1.234) could be either, so it is neither.
+-- Thousands come in threes after one to three digits, so any other lone point is a decimal one (10.00).
 CREATE OR REPLACE MACRO plain(v, brazilian) AS CASE
     WHEN NOT brazilian THEN v
     WHEN regexp_full_match(v, '[0-9]{1,3}(\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(\.[0-9]{3}){2,}|[0-9]+(,[0-9]*)?')
     THEN replace(replace(v, '.', ''), ',', '.')
+    WHEN regexp_full_match(v, '[0-9]+\.([0-9]{1,2}|[0-9]{4,})|[0-9]{4,}\.[0-9]{3}') THEN v
     ELSE 'ambiguous'
 END;
 CREATE OR REPLACE MACRO capital(v, brazilian) AS CASE

@@ -1,16 +1,15 @@
 """
 How one file is written: its header, separator, encoding and line ends.
 
-DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Latin-1, bytes that
-are no UTF-8, mixed line ends) is turned into that first, in an unnamed temporary file.
+DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Windows-1252, bytes
+that are no UTF-8, mixed line ends, something before the header) is turned into that first, in an unnamed
+temporary file.
 """
 
 import codecs
-import csv
 import gzip
 import io
 import os
-import re
 import stat
 import tempfile
 import zlib
@@ -20,19 +19,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from streaming import escapes
+from streaming import charset, header
 from streaming.errors import FileRejected
+from streaming.header import COLUMNS as COLUMNS
+from streaming.header import HEADER_BYTES
 from streaming.scan import SEPARATORS, chunks, scan
 
-COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
-HEADER_BYTES = 1024 * 1024
-COLUMNS_READ = 1000
 PIECE_BYTES = 8_000_000  # of larger files DuckDB's threads read pieces
 # Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.
 UNPACKED_BYTES = 64 * 1024 * 1024
 UNPACKED_RATIO = 200
-
-csv.field_size_limit(HEADER_BYTES)  # or a header that is one long name to one of the separators fails
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,8 @@ class Dialect:
     What a reader has to know about a file; `header` keeps the file's order of columns.
 
     `rows` is how many lines there are below the header, `balanced` whether quotes are even in number,
-    `in_pieces` whether the file is so large that it is read in pieces.
+    `in_pieces` whether the file is so large that it is read in pieces. `encoding` is that of the file;
+    what is read is UTF-8.
     """
 
     header: tuple[str, ...]
@@ -50,6 +47,7 @@ class Dialect:
     rows: int = 0
     balanced: bool = True
     in_pieces: bool = False
+    encoding: str = charset.UTF8
 
     @property
     def brazilian(self) -> bool:
@@ -99,8 +97,8 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
     """
     Yield a path that DuckDB can read as plain UTF-8, and the dialect.
 
-    Encoding, decided for the whole file: UTF-8 when it is valid, or when it has valid multi-byte
-    characters beside the invalid bytes (which are escaped, see `escapes`); else Latin-1.
+    The encoding is that of the whole file, see `charset.of`; where that is UTF-8, bytes that are none
+    are escaped, see `escapes`. A first line `sep=;` or `sep=,` is skipped, and names the separator.
 
     Raises:
         FileRejected: empty, binary, broken gzip, UTF-16, or a header without the five columns.
@@ -113,15 +111,18 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             _unpack(source, unpacked)
             source = unpacked
         found = scan(source)
-        dialect = _dialect(source, "latin-1" if found.latin1 else "utf-8")
+        start = header.start(source)
+        dialect = _dialect(start, found.encoding)
         if found.wide:  # DuckDB takes the square of that many columns to say that they are too many
             raise FileRejected(f"a line with more than {SEPARATORS:,} separators")
-        if found.latin1 or found.broken or found.mixed or _begins_blank(source):
+        plain_header = start.before in (b"", codecs.BOM_UTF8)
+        if found.encoding != charset.UTF8 or found.broken or found.mixed or not plain_header:
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
-            _normalise(source, copy, latin1=found.latin1)
+            _normalise(source, copy, len(start.before), found.encoding)
             source = copy
         in_pieces = os.fstat(source.fileno()).st_size > PIECE_BYTES
-        dialect = replace(dialect, rows=found.lines - 1, balanced=found.balanced, in_pieces=in_pieces)
+        rows = found.lines - 1 - (start.separator is not None)
+        dialect = replace(dialect, rows=rows, balanced=found.balanced, in_pieces=in_pieces)
         yield f"/proc/self/fd/{source.fileno()}", dialect
 
 
@@ -144,29 +145,26 @@ def _check_kind(status: os.stat_result) -> None:
 
 
 def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
-    header = True
+    checked = False
     try:
         for chunk in chunks(gzip.GzipFile(fileobj=source)):  # type: ignore[arg-type]
             target.write(chunk)
             # A header without an end is no CSV: do not unpack gigabytes of zeros to learn that.
-            if header and target.tell() > HEADER_BYTES:
-                target.seek(0)
-                _first_line(target.read(HEADER_BYTES + 1))
+            if not checked and target.tell() > HEADER_BYTES:
+                header.start(target)
                 target.seek(0, io.SEEK_END)
-                header = False
+                checked = True
             if target.tell() > max(UNPACKED_BYTES, UNPACKED_RATIO * source.tell()):
                 raise FileRejected(f"gzip bomb: unpacks to more than {UNPACKED_RATIO} times its size")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileRejected(f"broken gzip: {error}") from None
 
 
-def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
-    """Copy as UTF-8, with bytes that are none escaped, LF as line end, nothing before the header."""
-    decoder = escapes.decoder("latin-1" if latin1 else "utf-8")
+def _normalise(source: IO[bytes], target: IO[bytes], start: int, encoding: str) -> None:
+    """Copy what begins at this byte as UTF-8, with bytes that are none escaped and LF as line end."""
+    decoder = charset.decoder(encoding)
     held = b""
-    for chunk in chunks(source):
-        if target.tell() == 0:
-            chunk = chunk.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    for chunk in chunks(source, start):
         chunk, held = held + chunk, b""
         if chunk.endswith(b"\r"):
             chunk, held = chunk[:-1], b"\r"
@@ -175,43 +173,7 @@ def _normalise(source: IO[bytes], target: IO[bytes], *, latin1: bool) -> None:
     target.write(decoder.decode(b"\n" if held else b"", final=True).encode())
 
 
-def _begins_blank(source: IO[bytes]) -> bool:
-    source.seek(0)
-    return source.read(4).removeprefix(codecs.BOM_UTF8).startswith((b"\r", b"\n"))
-
-
-def _first_line(start: bytes) -> bytes:
-    start = start.removeprefix(codecs.BOM_UTF8)
-    if not start.strip():
-        raise FileRejected("empty file")
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise FileRejected("UTF-16: save it as UTF-8")
-    line = re.split(rb"\r|\n", start.lstrip(b"\r\n"), maxsplit=1)[0]
-    if b"\0" in line[:HEADER_BYTES]:
-        raise FileRejected("binary file")
-    if len(line) > HEADER_BYTES - 8:
-        raise FileRejected(f"header longer than {HEADER_BYTES:,} bytes")
-    return line
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-
-
-def _dialect(source: IO[bytes], encoding: str) -> Dialect:
-    source.seek(0)
-    line = _first_line(source.read(HEADER_BYTES + 1)).decode(encoding, errors="replace")
-    candidates = {}
-    for separator in ",;":
-        names = [name.strip().lower() for name in _fields(line, separator)]
-        candidates[separator] = names
-    separator = max(candidates, key=lambda s: len(set(COLUMNS) & set(candidates[s])))
-    names = candidates[separator]
-    if len(names) > COLUMNS_READ:
-        raise FileRejected(f"{len(names):,} columns, more than {COLUMNS_READ:,}")
-    if missing := [name for name in COLUMNS if name not in names]:
-        raise FileRejected(f"missing column: {', '.join(missing)}")
-    if doubled := [name for name in COLUMNS if names.count(name) > 1]:
-        raise FileRejected(f"column twice: {', '.join(doubled)}")
+def _dialect(start: header.Start, encoding: str) -> Dialect:
+    names, separator = header.columns(start, encoding)
     extra = tuple(name for name in names if name not in COLUMNS)
-    return Dialect(tuple(names), separator, extra)
+    return Dialect(names, separator, extra, encoding=encoding)

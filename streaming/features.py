@@ -30,7 +30,7 @@ def landed(spark: SparkSession, zone: Path) -> DataFrame:
     return (
         spark.readStream.format("binaryFile")
         .schema("path string, modificationTime timestamp, length bigint, content binary")
-        .option("pathGlobFilter", "*.csv*")
+        .option("pathGlobFilter", "*.[cC][sS][vV]*")
         .option("recursiveFileLookup", True)  # no guessing of partitions from directories
         .load(zone.absolute().as_uri())
         .select("path")

@@ -39,8 +39,30 @@ SizedT = TypeVar("SizedT", bound=Sized)
 
 
 def is_looked_at(name: str) -> bool:
-    """Return whether a file of this name is ingested at all."""
-    return name.endswith(SUFFIXES) and not name.startswith((".", "_"))
+    """Return whether a file of this name is ingested at all; letters may be small or capital."""
+    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
+
+
+def is_packed(name: str) -> bool:
+    """Return whether a file of this name is a gzip file."""
+    return name.lower().endswith(".gz")
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether nobody is to look at a file of this name."""
+    return name.startswith((".", "_"))
+
+
+def others(landing_zone: Path) -> list[str]:
+    """Return the names of the files of the landing zone that are neither hidden nor looked at."""
+    with os.scandir(landing_zone) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if not is_hidden(entry.name)
+            and not is_looked_at(entry.name)
+            and entry.is_file(follow_symlinks=False)
+        )
 
 
 def look(landing_zone: Path, path: str) -> File | None:
@@ -166,8 +188,8 @@ def _place(hidden: Path, target: Path) -> None:
 
 def split(name: str) -> tuple[str, str]:
     """Return a name that is looked at without its suffix, and the suffix."""
-    suffix = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(s))
-    return name.removesuffix(suffix), suffix
+    end = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s))
+    return name[: -len(end)], name[-len(end) :]
 
 
 def _digest(path: Path) -> str:

@@ -204,5 +204,12 @@ def _say(path: str, record: Record, report: Report) -> None:
         log.warning("columns ignored", file=path, columns=report.extra)
     if report.wrong_digits:
         log.warning("CNPJs with wrong check digits", file=path, rows=report.wrong_digits)
+    if report.mangled:
+        log.warning(
+            "cities that look wrongly decoded",
+            file=path,
+            rows=report.mangled,
+            example=report.mangled_example,
+        )
     say: Callable[..., None] = log.warning if record.rejected else log.info
     say("file ingested", file=path, **counts)

@@ -1,8 +1,12 @@
 """
 Rejected rows, where a person finds them: one JSON lines file for each file that has any.
 
-Each line is `{"file", "reason", "raw"}`. The file is replaced whole when its source is read again, so
-it always shows the latest reading, however often a batch is repeated.
+Each line is `{"file", "reason", "raw"}`, with `"encoding"` where that of the file is not UTF-8. The file
+is replaced whole when its source is read again, so it always shows the latest reading, however often a
+batch is repeated.
+
+`raw.encode(encoding, "surrogateescape")` gives the bytes: one that its encoding does not know, as FF in
+UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 """
 
 import json
@@ -12,27 +16,38 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from streaming import charset
 from streaming.errors import EnvironmentRefused
 
 NAME_BYTES = 200
 
 
-def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
+def write(
+    directory: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = charset.UTF8
+) -> int:
     """
-    Replace the rejected rows (reason, raw line) of a file; none removes what was there.
+    Replace the rejected rows (reason, raw line) of a file in this encoding; none removes what was there.
 
     Returns:
         How many rows there were.
     """
+    kept = {} if encoding == charset.UTF8 else {"encoding": encoding}
+    return _write(
+        directory,
+        file,
+        ({"reason": reason, "raw": charset.escaped(raw, encoding), **kept} for reason, raw in rows),
+    )
+
+
+def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
     target = _path(directory, file)
     hidden = target.with_name(f".{uuid4().hex}")
     count = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with hidden.open("x", encoding="utf-8", errors="backslashreplace") as writer:
-            for reason, raw in rows:
-                row = {"file": file, "reason": reason, "raw": raw}
-                writer.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for row in rows:
+                writer.write(json.dumps({"file": file, **row}, ensure_ascii=False) + "\n")
                 count += 1
         if count:
             hidden.replace(target)
@@ -63,7 +78,7 @@ def rename(directory: Path, file: str, new: str) -> None:
     """Let the rejected rows of a file be those of its new name."""
     before = _path(directory, file)
     if before.exists():
-        write(directory, new, ((row["reason"], row["raw"]) for row in _rows(before)))
+        _write(directory, new, ({**row, "file": new} for row in _rows(before)))
         before.unlink(missing_ok=True)
 
 

@@ -1,16 +1,15 @@
 """What the bytes of a file are, seen in one pass: encoding, line ends, lines, quotes."""
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from streaming import charset
+
 CHUNK = 256 * 1024
 LONG = 2048
 SEPARATORS = 2000
-
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 @dataclass(frozen=True)
@@ -18,13 +17,12 @@ class Scan:
     """
     What a file is made of.
 
-    `latin1`: not valid UTF-8, nor with multi-byte characters beside what is invalid. `broken`: neither
-    that nor valid UTF-8. `mixed`: its lines do not all end the same way. `lines`: how many, with the
-    header. `balanced`: its quotes are even in number. `wide`: a line has more than SEPARATORS of one
-    kind.
+    `encoding`: `charset.UTF8` or `charset.WINDOWS`. `broken`: it is UTF-8 with bytes that are none.
+    `mixed`: its lines do not all end the same way. `lines`: how many, with the header. `balanced`: its
+    quotes are even in number. `wide`: a line has more than SEPARATORS of one kind.
     """
 
-    latin1: bool
+    encoding: str
     broken: bool
     mixed: bool
     lines: int
@@ -32,9 +30,9 @@ class Scan:
     wide: bool
 
 
-def chunks(source: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file from its beginning, piece by piece."""
-    source.seek(0)
+def chunks(source: IO[bytes], start: int = 0) -> Iterator[bytes]:
+    """Yield a file from this byte on, piece by piece."""
+    source.seek(start)
     while chunk := source.read(CHUNK):
         yield chunk
 
@@ -42,16 +40,16 @@ def chunks(source: IO[bytes]) -> Iterator[bytes]:
 def scan(source: IO[bytes]) -> Scan:
     """Look at all of a file once."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, multibyte, wide, last = True, False, False, b""
+    valid, beyond_ascii, proven, wide, last = True, False, False, False, b""
     returns = feeds = pairs = quotes = 0
     for chunk in chunks(source):
         if valid and not (chunk.isascii() and not decoder.getstate()[0]):
+            beyond_ascii = True
             try:
-                decoder.decode(chunk)
+                text = decoder.decode(chunk)
+                proven = proven or charset.is_proof(text)
             except UnicodeDecodeError:
                 valid = False
-        if not multibyte and not chunk.isascii():
-            multibyte = bool(_MULTIBYTE.search(chunk))
         if b"\r" in chunk:
             returns += chunk.count(b"\r")
             pairs += chunk.count(b"\r\n")
@@ -65,9 +63,11 @@ def scan(source: IO[bytes]) -> Scan:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             valid = False
+    certain = valid and (proven or not beyond_ascii)
+    encoding = charset.UTF8 if certain else charset.of(chunks(source))
     return Scan(
-        latin1=not valid and not multibyte,
-        broken=not valid and multibyte,
+        encoding=encoding,
+        broken=encoding == charset.UTF8 and not valid,
         mixed=returns > 0 and not (returns == feeds == pairs),
         lines=feeds + returns - pairs + (last not in b"\r\n"),
         balanced=quotes % 2 == 0,

@@ -74,6 +74,7 @@ class Report:
             file it should be); `unreadable` (the system refused, see `reason`; it may work later); or
             `failed` (reading it, even alone, raised what nobody expected; `reason` names it).
         extra: names of columns that were ignored; of many the first, and how many more.
+        mangled: rows with a city that was decoded wrongly before it came, as `mangled_example`.
     """
 
     outcome: str
@@ -82,6 +83,8 @@ class Report:
     wrong_digits: int = 0
     extra: list[str] = field(default_factory=list)
     reason: str | None = None
+    mangled: int = 0
+    mangled_example: str | None = None
 
     @classmethod
     def failed(cls, error: BaseException) -> Self:

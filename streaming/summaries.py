@@ -14,7 +14,7 @@ from streaming import companies, dialect, ledger, quarantine, reader
 from streaming.companies import Reading
 from streaming.dialect import PIECE_BYTES, Dialect
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
-from streaming.files import batches
+from streaming.files import batches, is_packed
 from streaming.sources import Report, Rules, Share, Source, Surplus, first_line, shortened
 from streaming.summary import PLACES, Summary
 
@@ -41,8 +41,8 @@ Told = list[tuple[int, list[pa.Table]]]
 
 def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
-    packed = [[source] for source in sources if source.path.endswith(".gz")]  # who knows how large it is
-    plain = (source for source in sources if not source.path.endswith(".gz"))
+    packed = [[source] for source in sources if is_packed(source.path)]  # who knows how large it is
+    plain = (source for source in sources if not is_packed(source.path))
     for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
         tables = _read(some, rules, Path(quarantine_dir), share)
         whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
@@ -62,7 +62,7 @@ def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches
             with (
                 dialect.opened(Path(source.location), source.size, source.mtime) as descriptor,
                 companies.reading(
-                    connection, descriptor, rules[source.number], gzipped=source.path.endswith(".gz")
+                    connection, descriptor, rules[source.number], gzipped=is_packed(source.path)
                 ) as reading,
             ):
                 for batch in reading.rows():
@@ -117,7 +117,7 @@ def _open(source: Source) -> _Open:
         descriptor = closing.enter_context(
             dialect.opened(Path(source.location), source.size, source.mtime)
         )
-        gzipped = source.path.endswith(".gz")
+        gzipped = is_packed(source.path)
         path, found = closing.enter_context(dialect.plain(descriptor, gzipped=gzipped))
         return _Open(source, path, found, closing.pop_all())
 
@@ -172,7 +172,8 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
     for number, rows in by_file:
         without.remove(number)
         whole = _whole((row[1:] for row in rows), summaries[number].rejected)
-        quarantine.write(directory, files[number].source.path, whole)
+        file = files[number]
+        quarantine.write(directory, file.source.path, whole, file.dialect.encoding)
     for number in without:
         quarantine.write(directory, files[number].source.path, _whole((), summaries[number].rejected))
     told = []
@@ -180,7 +181,16 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
         counts = (summary.read, summary.rejected, summary.wrong_digits)
         tables = [
             _blocks(file.source, summary),
-            _report(file.source, Report("read", *counts, shortened(file.dialect.extra))),
+            _report(
+                file.source,
+                Report(
+                    "read",
+                    *counts,
+                    shortened(file.dialect.extra),
+                    mangled=summary.mangled,
+                    mangled_example=summary.mangled_example,
+                ),
+            ),
             _of(file.source, summary.places),
         ]
         told.append((summary.read, tables))

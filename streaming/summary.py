@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import ledger
+from streaming import ledger, mangled
 
 PLACES = pa.schema(
     [
@@ -25,7 +25,8 @@ class Summary:
 
     `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
     (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
-    it as often as that: `Reading.surplus` tells how much that is too much.
+    it as often as that: `Reading.surplus` tells how much that is too much. `mangled` is how many rows
+    have a city that looks wrongly decoded, as `mangled_example` does.
     """
 
     read: int
@@ -34,6 +35,8 @@ class Summary:
     companies: ledger.Companies
     repeated: ledger.Companies
     places: pa.Table
+    mangled: int = 0
+    mangled_example: str | None = None
 
 
 def summed(table: pa.Table, unreadable: int) -> Summary:
@@ -50,6 +53,7 @@ def summed(table: pa.Table, unreadable: int) -> Summary:
         companies=ledger.from_ids(ids),
         repeated=ledger.from_ids(ids[1:][ids[1:] == ids[:-1]]),
         places=places,
+        **mangled.count(table),
     )
 
 

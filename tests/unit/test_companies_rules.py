@@ -521,9 +521,14 @@ def test_in_comma_files_a_capital_that_is_not_exact_is_rejected(capital: str, ex
         ("1000000000000,00", ABOVE),
         ("1.000.000.000.000", ABOVE),
         ("1.234", AMBIGUOUS),  # a thousand and more, or one and a little?
-        ("1234.56", AMBIGUOUS),
-        ("1234.5", AMBIGUOUS),
-        ("1.5", AMBIGUOUS),
+        ("12.345", AMBIGUOUS),
+        ("123.456", AMBIGUOUS),
+        ("0.500", AMBIGUOUS),
+        ("1234.567", DECIMALS),  # thousands would have a point before the 234
+        ("1.2345", DECIMALS),
+        ("1000000000000.00", ABOVE),
+        ("5.", AMBIGUOUS),
+        (".5", AMBIGUOUS),
         ("1.23.456,00", AMBIGUOUS),
         ("12.34,56", AMBIGUOUS),
         ("1234.567,00", AMBIGUOUS),
@@ -554,6 +559,11 @@ def test_in_semicolon_files_a_capital_that_could_be_two_numbers_is_rejected(
         ("0", True, "0.00"),
         ("1000", True, "1000.00"),
         ("1000,5", True, "1000.50"),
+        ("10.00", True, "10.00"),  # thousands come in threes
+        ("1000.50", True, "1000.50"),
+        ("1.5", True, "1.50"),
+        ("0.5", True, "0.50"),
+        ("1234567.89", True, "1234567.89"),
         ("1234567,89", True, "1234567.89"),
         ("1.234.567,89", True, "1234567.89"),
         ("1.234,5", True, "1234.50"),
@@ -594,6 +604,9 @@ def test_no_text_is_read_as_another_number_than_it_is(texts: list[str]) -> None:
     def oracle(text: str, *, brazilian: bool) -> bool:
         """Whether some amount is written exactly so, leading zeros aside."""
         text = text.strip(" \t")
+        whole, has_point, part = text.partition(".")
+        if brazilian and has_point and len(part) in (1, 2) and set(whole + part) <= set(string.digits):
+            return whole != "" and int(whole) < 10**12
         point, group = (",", ".") if brazilian else (".", "\0")
         whole, has_point, part = text.partition(point)
         groups = whole.split(group)

@@ -58,6 +58,8 @@ def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:
         "São Paulo.csv",
         "x.y.csv",
         "-.csv",
+        "x.CSV",
+        "x.csv.GZ",
     ]
 
 
@@ -233,7 +235,7 @@ def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str
     "name",
     [
         "x.txt",
-        "x.CSV",
+        "x.CSVX",
         ".x.csv",
         "_x.csv",
         "../x.csv",
