@@ -24,6 +24,16 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
     Returns:
         How many rows there were.
     """
+    try:
+        return _write(directory, file, rows)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"quarantine {directory} can not be written: {error.strerror}; "
+            "nothing was counted. Make it writable or set QUARANTINE, then run again"
+        ) from None
+
+
+def _write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
     target = _path(directory, file)
     hidden = target.with_name(f".{uuid4().hex}")
     count = 0
@@ -38,11 +48,6 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
             hidden.replace(target)
         else:
             target.unlink(missing_ok=True)
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"quarantine {directory} can not be written: {error.strerror}; "
-            "nothing was counted. Make it writable or set QUARANTINE, then run again"
-        ) from None
     finally:
         with suppress(OSError):  # what went wrong is said already
             hidden.unlink()
@@ -60,10 +65,10 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
 
 
 def rename(directory: Path, file: str, new: str) -> None:
-    """Let the rejected rows of a file be those of its new name."""
+    """Let the rejected rows of a file be those of its new name; raises OSError: they can not be."""
     before = _path(directory, file)
     if before.exists():
-        write(directory, new, ((row["reason"], row["raw"]) for row in _rows(before)))
+        _write(directory, new, ((row["reason"], row["raw"]) for row in _rows(before)))
         before.unlink(missing_ok=True)
 
 
