@@ -128,6 +128,7 @@ class Ingest:
                     reason=report.reason,
                     order=order,
                     earlier=before.new + before.earlier if before else 0,
+                    earlier_commits=before.commits() if before else (),
                 )
             elif report.outcome == "unreadable":
                 outcomes.append(Outcome(file.path, 0, 0, 0, 0, "unreadable", report.reason))
