@@ -33,7 +33,7 @@ AGAIN = 600.0  # seconds until the same is said again
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.archive")
-_said: dict[tuple[Path, str], float] = {}
+_said: dict[tuple[Path, int | None], float] = {}
 
 
 def is_in(path: str) -> bool:
@@ -68,7 +68,8 @@ def listing(landing_zone: Path) -> list[File]:
     directory = landing_zone / DIRECTORY
     if directory.is_symlink() or not directory.is_dir():
         if os.path.lexists(directory):
-            log.warning("not a directory: nothing is read there", archive=str(directory))
+            what = "is not a directory: nothing is read there"
+            _say(landing_zone, NotADirectoryError(errno.ENOTDIR, what, str(directory)))
         return []
     try:
         months = moving.months(landing_zone)
@@ -81,11 +82,10 @@ def listing(landing_zone: Path) -> list[File]:
 def _listing(landing_zone: Path, month: str) -> list[File]:
     try:
         return files.listing(landing_zone, month)
-    except EnvironmentRefused as error:
-        if MONTH.fullmatch(
-            month
-        ):  # else not ours, as lost+found where the archive is a volume of its own
-            _say(landing_zone, PermissionError(errno.EACCES, str(error), str(landing_zone / month)))
+    except EnvironmentRefused:
+        if MONTH.fullmatch(month):  # else not ours, as lost+found on a volume
+            what = "can not be listed: its files are not looked at"
+            _say(landing_zone, PermissionError(errno.EACCES, what, str(landing_zone / month)))
         return []
 
 
@@ -224,9 +224,9 @@ def _locked(directory: Path) -> Iterator[None]:
 def _say(landing_zone: Path, error: OSError) -> None:
     """Warn of an archive that can not be used; the same again after a while."""
     archive, reason = landing_zone / DIRECTORY, error.strerror or str(error)
-    last = _said.get((archive, reason))
+    last = _said.get((archive, error.errno))
     if last is None or time.monotonic() - last >= AGAIN:
-        _said[archive, reason] = time.monotonic()
+        _said[archive, error.errno] = time.monotonic()
         log.warning(
             "not archived: its files stay where they are, and stay counted; a later run tries again. "
             "Make the archive writable, or set ARCHIVE=off",

@@ -36,10 +36,11 @@ class Move:
 
 
 def directory(path: Path) -> None:
-    """Make a directory of the archive; a link in its place could lead anywhere."""
+    """Make a directory of the archive; a link in its place could lead anywhere. Raises OSError."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        kind = "a symbolic link" if path.is_symlink() else "a file"
+        raise NotADirectoryError(errno.ENOTDIR, f"is {kind}, not a directory", str(path))
     path.mkdir(exist_ok=True)
-    if path.is_symlink():
-        raise NotADirectoryError(errno.ENOTDIR, "Is a symbolic link", str(path))
 
 
 def months(landing_zone: Path) -> list[str]:

@@ -208,7 +208,7 @@ def test_an_archive_that_can_not_be_one_is_said_and_nothing_is_lost(
     with capture_logs() as logs:
         assert [o.state for o in service.run()] == ["ingested"]
 
-    assert len([e for e in logs if e["event"].startswith("not archived")]) == 1
+    assert len([e for e in logs if e["log_level"] == "warning" and "archive" in e]) == 1
     assert landed(service) == ["a.csv"]
     assert waiting(service.settings, service.store()) == []
     sound(service)
