@@ -240,6 +240,25 @@ def test_a_read_only_archive_is_named_once_and_the_file_comes_later(
     in_place(settings, store, file)
 
 
+@pytest.mark.parametrize("kind", ["a file", "a link"])
+def test_what_is_no_directory_is_named_once_and_left_alone(
+    settings: Settings, store: Store, tmp_path: Path, kind: str
+) -> None:
+    file = counted(settings, store)
+    directory = settings.landing_zone / "_archive"
+    (tmp_path / "outside").mkdir()
+    directory.touch() if kind == "a file" else directory.symlink_to(tmp_path / "outside")
+    with capture_logs() as logs:
+        assert waiting(settings, store) == []
+        assert [archive.sweep(settings, store) for _ in range(3)] == [0, 0, 0]
+
+    assert ["not a directory" in entry["reason"] for entry in logs] == [True]
+    assert list((tmp_path / "outside").iterdir()) == []
+    directory.unlink()
+    archive.sweep(settings, store)
+    in_place(settings, store, file)
+
+
 def test_a_file_system_of_coarser_times_keeps_no_file(
     settings: Settings, store: Store, tmp_path: Path
 ) -> None:
