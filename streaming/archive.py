@@ -2,14 +2,16 @@
 The archive: counted files out of the way, in `_archive/YYYY-MM/` of the landing zone (ARCHIVE=on).
 
 A file's record goes with it, so that its path is always that of its record. First the record moves, in
-one script, then the file, in one rename; where the file goes follows from its identity alone, so whoever
-finds the one without the other knows where it belongs.
+one script, then the file (`moving`); where the file goes follows from its identity alone, so whoever
+finds the one without the other knows where it belongs. An archive that can not be written stops nothing.
 """
 
+import errno
 import fcntl
 import os
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -17,17 +19,21 @@ from uuid import uuid4
 
 import structlog
 
-from streaming import files, quarantine
+from streaming import files, moving, quarantine
 from streaming.errors import EnvironmentRefused
 from streaming.files import File
+from streaming.moving import DIRECTORY
 from streaming.records import Record
 from streaming.settings import Settings
 from streaming.store import Store, batched
 
-DIRECTORY = "_archive"
+MONTH = re.compile(rf"{DIRECTORY}/\d{{4}}-\d\d")
 AT_ONCE = 1000
+AGAIN = 600.0  # seconds until the same is said again
+FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.archive")
+_said: dict[tuple[Path, int | None], float] = {}
 
 
 def is_in(path: str) -> bool:
@@ -44,7 +50,8 @@ def homes(file: File) -> tuple[str, str]:
 
 def _tagged(name: str, tag: str) -> str:
     stem, suffix = files.split(name)
-    return f"{os.fsdecode(os.fsencode(stem)[:240])}~{tag[:8]}{suffix}"  # a name has at most 255 bytes
+    most = min(240, 246 - len(suffix))  # a name has at most 255 bytes
+    return f"{os.fsdecode(os.fsencode(stem)[:most])}~{tag[:8]}{suffix}"
 
 
 def landed_as(path: str, record: Record) -> str:
@@ -61,11 +68,25 @@ def listing(landing_zone: Path) -> list[File]:
     directory = landing_zone / DIRECTORY
     if directory.is_symlink() or not directory.is_dir():
         if os.path.lexists(directory):
-            log.warning("not a directory: nothing is read there", archive=str(directory))
+            what = "is not a directory: nothing is read there"
+            _say(landing_zone, NotADirectoryError(errno.ENOTDIR, what, str(directory)))
         return []
-    with os.scandir(directory) as entries:
-        months = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return sorted(f for m in months for f in files.listing(landing_zone, f"{DIRECTORY}/{m}"))
+    try:
+        months = moving.months(landing_zone)
+    except OSError as error:
+        _say(landing_zone, error)
+        return []
+    return sorted(f for m in months for f in _listing(landing_zone, f"{DIRECTORY}/{m}"))
+
+
+def _listing(landing_zone: Path, month: str) -> list[File]:
+    try:
+        return files.listing(landing_zone, month)
+    except EnvironmentRefused:
+        if MONTH.fullmatch(month):  # else not ours, as lost+found on a volume
+            what = "can not be listed: its files are not looked at"
+            _say(landing_zone, PermissionError(errno.EACCES, what, str(landing_zone / month)))
+        return []
 
 
 def in_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, File]:
@@ -88,12 +109,14 @@ def _locate(path: str, record: Record, landing_zone: Path) -> File | None:
 def on_the_way(landed: list[File], landing_zone: Path, store: Store) -> dict[str, str]:
     """Return path → home of those files whose record is in the archive already, but not they."""
     found = {}
+    unfinished = moving.unfinished(landing_zone)
+    copied = unfinished.home if unfinished else None
     for some in batched(landed, AT_ONCE):
         records = store.records([home for file in some for home in homes(file)])
         for file in some:
             for home in homes(file):
                 there = home in records and records[home].is_of(file)
-                if there and not os.path.lexists(landing_zone / home):
+                if there and (home == copied or not os.path.lexists(landing_zone / home)):
                     found[file.path] = home
     return found
 
@@ -102,31 +125,69 @@ def sweep(settings: Settings, store: Store) -> int:
     """
     Move every file of the landing zone that was ingested to the archive; return how many there were.
 
-    Rejected files stay for a person to look at. Safe to repeat, and to stop anywhere.
-
-    Raises:
-        EnvironmentRefused: the archive can not be written; nothing of what was counted is lost.
+    Rejected files stay for a person to look at. Safe to repeat, and to stop anywhere. What can not be
+    moved stays counted where it is, with a warning (the same at most once in ten minutes), for a later
+    sweep.
     """
     zone = settings.landing_zone
-    landed = files.listing(zone) if settings.archive else []
-    if not landed:
+    if not settings.archive or not (moving.unfinished(zone) or files.listing(zone)):
         return 0
     moved = 0
-    with _locked(zone / DIRECTORY):
-        for some in batched(landed, AT_ONCE):
-            records = store.records([file.path for file in some])
-            counted = [f for f in some if f.path in records and _is_done(records[f.path], f)]
-            taken = store.records([home for file in counted for home in homes(file)])
-            moves = {f.path: _home(f, taken, zone) for f in counted}
-            store.refile(moves)
-            moves |= on_the_way([f for f in some if f.path not in moves], zone, store)
-            for file in some:
-                if file.path in moves and files.look(zone, file.path) == file:
-                    _move(file.path, moves[file.path], settings)
-                    moved += 1
+    try:
+        with _locked(zone / DIRECTORY):
+            moving.resume(zone)
+            for some in batched(files.listing(zone), AT_ONCE):
+                moved += _sweep(some, settings, store)
+    except OSError as error:
+        _say(zone, error)
     if moved:
         log.info("archived", files=moved)
     return moved
+
+
+def _sweep(some: Sequence[File], settings: Settings, store: Store) -> int:
+    """Move those of these files that were ingested; raises OSError: there is no room, or no more."""
+    zone = settings.landing_zone
+    records = store.records([file.path for file in some])
+    counted = [f for f in some if f.path in records and _is_done(records[f.path], f)]
+    taken = store.records([home for file in counted for home in homes(file)])
+    moves = {f.path: _home(f, taken, zone) for f in counted}
+    begun = on_the_way([f for f in some if f.path not in moves], zone, store)
+    ways = _ways({str(PurePosixPath(home).parent) for home in [*moves.values(), *begun.values()]}, zone)
+    store.refile({path: home for path, home in moves.items() if ways.get(_month(home)) is False})
+    moved = 0
+    for file in some:
+        home = moves.get(file.path) or begun.get(file.path)
+        way = ways.get(_month(home)) if home else None
+        if home is None or way is None or files.look(zone, file.path) != file:
+            continue
+        try:
+            if way:
+                moved += _copy(file, home, settings, None if file.path in begun else store)
+            else:
+                quarantine.rename(settings.quarantine_dir, file.path, home)
+                (zone / file.path).rename(zone / home)
+                moved += 1
+        except OSError as error:
+            _say(zone, error)
+            if error.errno in FULL:
+                raise
+    return moved
+
+
+def _month(home: str) -> str:
+    return home.rpartition("/")[0]
+
+
+def _ways(months: set[str], landing_zone: Path) -> dict[str, bool]:
+    """Return whether files get into these directories as copies, of those that can be written."""
+    ways = {}
+    for month in sorted(months):
+        try:
+            ways[month] = moving.needs_copies(landing_zone, landing_zone / month)
+        except OSError as error:
+            _say(landing_zone, error)
+    return ways
 
 
 def _is_done(record: Record, file: File) -> bool:
@@ -142,37 +203,33 @@ def _home(file: File, taken: Mapping[str, Record], landing_zone: Path) -> str:
     return str(PurePosixPath(homes(file)[0]).with_name(_tagged(file.path, uuid4().hex)))
 
 
-def _move(path: str, home: str, settings: Settings) -> None:
-    target = settings.landing_zone / home
-    try:
-        _directory(target.parent)
-        quarantine.rename(settings.quarantine_dir, path, home)
-        (settings.landing_zone / path).rename(target)
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"{path} can not be moved to {target}: {error.strerror}; it is counted. Make "
-            f"{settings.landing_zone / DIRECTORY} writable, or set ARCHIVE=off"
-        ) from None
-
-
-def _directory(directory: Path) -> None:
-    """Make a directory of the archive; a link in its place could lead anywhere."""
-    directory.mkdir(exist_ok=True)
-    if directory.is_symlink():
-        raise NotADirectoryError(0, f"{directory} is a symbolic link")
+def _copy(file: File, home: str, settings: Settings, store: Store | None) -> bool:
+    """Move a file by a copy, its record too where a store is given; return whether it was that file."""
+    with moving.copied(settings.landing_zone, file, home):  # what may fail comes before the record moves
+        if store:
+            store.refile({file.path: home})
+        quarantine.rename(settings.quarantine_dir, file.path, home)
+        return moving.finish(settings.landing_zone, file.path, home)
 
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Let one process at a time choose names in the archive."""
-    try:
-        _directory(directory)
-        lock = (directory / ".lock").open("w")
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"archive {directory} can not be written: {error.strerror}; "
-            "make it writable, or set ARCHIVE=off"
-        ) from None
-    with lock:
+    """Let one process at a time move files into the archive; raises OSError: it can not be written."""
+    moving.directory(directory)
+    with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _say(landing_zone: Path, error: OSError) -> None:
+    """Warn of an archive that can not be used; the same again after a while."""
+    archive, reason = landing_zone / DIRECTORY, error.strerror or str(error)
+    last = _said.get((archive, error.errno))
+    if last is None or time.monotonic() - last >= AGAIN:
+        _said[archive, error.errno] = time.monotonic()
+        log.warning(
+            "not archived: its files stay where they are, and stay counted; a later run tries again. "
+            "Make the archive writable, or set ARCHIVE=off",
+            archive=str(archive),
+            reason=f"{error.filename}: {reason}" if error.filename else reason,
+        )

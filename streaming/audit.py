@@ -2,10 +2,12 @@
 The audit: every feature computed again from the files, row by row, and held against Redis.
 
 Nothing is taken from Redis but which files were ingested, in which order and at what instant. The rows
-come from the same reader; what decides, remembers and merges has no part in it.
+come from the same reader; what decides, remembers and merges has no part in it. Where counted content is
+gone, the records also tell which instants of a key that explains (`instants`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,15 +16,17 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import archive, features, session
+from streaming import archive, features, instants, session
 from streaming.errors import Conflict, RunFailed
 from streaming.files import File
-from streaming.records import FIELDS, Record
+from streaming.instants import Share
+from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings
 from streaming.sources import Rules, Source
 from streaming.store import Store
 
 ATTEMPTS = 50
+INSTANT = "atualizado_em"
 
 Hashes = dict[str, dict[str, str]]
 
@@ -77,7 +81,7 @@ def run(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> 
     found = [(file, counted[path]) for path, file in there.items()]
     notes = [
         f"{path}: overwritten after {record.earlier} companies of it were counted"
-        for path, record in sorted(counted.items())
+        for path, record in sorted(then.records.items())
         if record.earlier
     ] + [
         f"{path}: gone or changed after {counted[path].new} companies of it were counted"
@@ -85,7 +89,13 @@ def run(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> 
     ]
     expected, companies = _expected(found, settings, start) if found else ({}, 0)
     cities = sum("/" not in key for key in expected)
-    return Audit(cities, companies, len(found), then.version, differences(then.hashes, expected), notes)
+    wrong = differences(then.hashes, expected)
+    lost = instants.lost(then.records.values(), (counted[p] for p in counted.keys() - there.keys()))
+    late = {d.key for d in wrong if d.field == INSTANT}
+    if lost and late:
+        may = _instants(found, late, lost, settings, start)
+        wrong = [d for d in wrong if d.field != INSTANT or d.redis not in may.get(d.key, set())]
+    return Audit(cities, companies, len(found), then.version, wrong, notes)
 
 
 def snapshot(store: Store) -> Snapshot:
@@ -119,27 +129,71 @@ def _expected(
     found: list[tuple[File, Record]], settings: Settings, start: Callable[[], SparkSession]
 ) -> tuple[Hashes, int]:
     """Return the features that these files, in this order, add up to, and how many companies."""
+    at = [record.at for _, record in found]
+    with _readable():
+        places = _counted(found, settings, start).transform(by_place).collect()
+    hashes = {}
+    for cidade, estado, total, companies, last in places:
+        mean = (total / companies).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        values = (f"{total:.2f}", str(companies), f"{mean:.2f}", at[last])
+        hashes[_key(cidade, estado)] = dict(zip(FIELDS, values, strict=True))
+    return hashes, sum(row[3] for row in places if row[1] is None)
+
+
+def _instants(
+    found: list[tuple[File, Record]],
+    keys: set[str],
+    lost: set[At],
+    settings: Settings,
+    start: Callable[[], SparkSession],
+) -> dict[str, set[str]]:
+    """Return the instants of each of these keys that the records explain; reads all files once more."""
+    commits = [(record.version, record.at) for _, record in found]
+    new = [record.new for _, record in found]
+    cities = sorted({key.partition("/")[0] for key in keys})
+    with _readable():
+        counted = _counted(found, settings, start).persist()
+        try:
+            shown = {file: number for file, number in counted.groupBy("file").count().collect()}
+            unsure = [file for file, number in shown.items() if number > new[file]]
+            parts = counted.where(F.col("cidade").isin(cities)).transform(by_file, unsure).collect()
+        finally:
+            counted.unpersist()
+    certain: dict[str, At] = {}
+    shares: dict[str, list[Share]] = {key: [] for key in keys}
+    for cidade, estado, file, companies, last in parts:
+        key = _key(cidade, estado)
+        if file is None:
+            certain[key] = commits[last]
+        elif key in keys:
+            shares[key].append(Share(commits[file], companies, shown[file], new[file]))
+    return {key: instants.explained(certain.get(key), shares[key], lost) for key in keys}
+
+
+def _key(cidade: str, estado: str | None) -> str:
+    return cidade if estado is None else f"{cidade}/{estado}"
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except PySparkException as error:
+        raise RunFailed(f"{session.cause(error)}; audit again") from error
+
+
+def _counted(
+    found: list[tuple[File, Record]], settings: Settings, start: Callable[[], SparkSession]
+) -> DataFrame:
+    """Return the row of each company that counts, by these files in this order."""
     landing_zone = settings.landing_zone.absolute()
     strict = settings.cnpj_check_digits == "strict"
     sources = [
         Source(n, file.path, str(landing_zone / file.path), file.size, file.mtime)
         for n, (file, _) in enumerate(found)
     ]
-    at = [record.at for _, record in found]
-    rules = [Rules(datetime.fromisoformat(instant), strict) for instant in at]
-    try:
-        rows = features.rows(start(), sources, rules)
-        places = rows.transform(firsts).transform(by_place).collect()
-    except PySparkException as error:
-        raise RunFailed(f"{session.cause(error)}; audit again") from error
-    hashes = {}
-    for cidade, estado, total, companies, last in places:
-        mean = (total / companies).quantize(Decimal("0.01"), ROUND_HALF_UP)
-        values = (f"{total:.2f}", str(companies), f"{mean:.2f}", at[last])
-        hashes[cidade if estado is None else f"{cidade}/{estado}"] = dict(
-            zip(FIELDS, values, strict=True)
-        )
-    return hashes, sum(row[3] for row in places if row[1] is None)
+    rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in found]
+    return features.rows(start(), sources, rules).transform(firsts)
 
 
 def firsts(rows: DataFrame) -> DataFrame:
@@ -171,3 +225,25 @@ def by_place(rows: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("companies"),
         F.max("file").alias("last"),
     )
+
+
+def by_file(rows: DataFrame, unsure: Sequence[int]) -> DataFrame:
+    """
+    Count rows per `cidade` (`estado` null), and per `cidade` and `estado`, and of `unsure` files each.
+
+    Returns:
+        `cidade`, `estado`, `part` (one of the unsure files, or null: all others), `companies` (bigint),
+        `last` (of the files).
+    """
+    part = F.when(F.col("file").isin(list(unsure)), F.col("file")).otherwise(-1)
+    counts = (
+        rows.withColumn("part", part)
+        .groupingSets(
+            [[F.col("cidade"), F.col("part")], [F.col("cidade"), F.col("estado"), F.col("part")]],
+            "cidade",
+            "estado",
+            "part",
+        )
+        .agg(F.count(F.lit(1)).alias("companies"), F.max("file").alias("last"))
+    )
+    return counts.withColumn("part", F.when(F.col("part") >= 0, F.col("part")))

@@ -1,5 +1,6 @@
 """What has to be right before a run: Java, directories, Redis."""
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from uuid import uuid4
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from streaming import jvm
+from streaming import jvm, moving
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
 from streaming.store import Store
@@ -35,6 +36,7 @@ def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
         _try("landing zone", lambda: _writable(settings.landing_zone, "LANDING_ZONE")),
         _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
         _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),
+        *([_try("archive", lambda: _archive(settings.landing_zone))] if settings.archive else []),
         *_redis(connect),
     ]
 
@@ -58,6 +60,21 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
             f"{directory} can not be written: {error.strerror}; create it or set {setting}"
         ) from None
     return str(directory.absolute())
+
+
+def _archive(landing_zone: Path) -> str:
+    directory = landing_zone / moving.DIRECTORY
+    try:
+        if not moving.needs_copies(landing_zone, directory, f".{uuid4().hex}"):
+            return str(directory.absolute())
+        if not moving.keeps_times(directory):
+            raise OSError(errno.ENOTSUP, "its file system does not keep times to the nanosecond")
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{directory} can not be written: {error.strerror}; counted files stay in the landing zone. "
+            "Make it writable, or set ARCHIVE=off"
+        ) from None
+    return f"{directory.absolute()}, on another file system: files are copied there"
 
 
 def _redis(connect: Callable[[], Store]) -> Iterator[Check]:

@@ -66,11 +66,20 @@ def others(landing_zone: Path) -> list[str]:
 
 
 def look(landing_zone: Path, path: str) -> File | None:
-    """Return a file as it is now, or None if it is gone."""
+    """
+    Return a file as it is now, or None if it is gone.
+
+    Raises:
+        EnvironmentRefused: its directory may not be looked into.
+    """
     try:
         status = (landing_zone / path).lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{landing_zone / path} can not be looked at: {error.strerror}; make its directory readable"
+        ) from None
     return File(status.st_mtime_ns, path, status.st_size)
 
 
@@ -159,8 +168,8 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
         while True:
             target = landing_zone / name
             try:
-                _place(hidden, target)
-                _sync(landing_zone)
+                place(hidden, target)
+                sync(landing_zone)
                 return name, True
             except FileExistsError:
                 if target.is_file() and not target.is_symlink() and _digest(target) == digest:
@@ -174,7 +183,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
         hidden.unlink(missing_ok=True)
 
 
-def _place(hidden: Path, target: Path) -> None:
+def place(hidden: Path, target: Path) -> None:
     """Give the file its name, atomically; a link, unlike a rename, never replaces another file."""
     try:
         os.link(hidden, target)
@@ -197,7 +206,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(reader, "sha256").hexdigest()
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
+    """Flush the names in a directory to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

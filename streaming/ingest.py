@@ -164,6 +164,7 @@ class Ingest:
                     reason=report.reason,
                     order=order,
                     earlier=before.new + before.earlier if before else 0,
+                    earlier_commits=before.commits() if before else (),
                 )
             elif report.outcome in ("unreadable", "failed"):
                 outcomes.append(Outcome(file.path, 0, 0, 0, 0, report.outcome, report.reason))

@@ -32,11 +32,14 @@ def write(
         How many rows there were.
     """
     kept = {} if encoding == charset.UTF8 else {"encoding": encoding}
-    return _write(
-        directory,
-        file,
-        ({"reason": reason, "raw": charset.escaped(raw, encoding), **kept} for reason, raw in rows),
-    )
+    lines = ({"reason": reason, "raw": charset.escaped(raw, encoding), **kept} for reason, raw in rows)
+    try:
+        return _write(directory, file, lines)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"quarantine {directory} can not be written: {error.strerror}; "
+            "nothing was counted. Make it writable or set QUARANTINE, then run again"
+        ) from None
 
 
 def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
@@ -53,11 +56,6 @@ def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
             hidden.replace(target)
         else:
             target.unlink(missing_ok=True)
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"quarantine {directory} can not be written: {error.strerror}; "
-            "nothing was counted. Make it writable or set QUARANTINE, then run again"
-        ) from None
     finally:
         with suppress(OSError):  # what went wrong is said already
             hidden.unlink()
@@ -75,7 +73,7 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
 
 
 def rename(directory: Path, file: str, new: str) -> None:
-    """Let the rejected rows of a file be those of its new name."""
+    """Let the rejected rows of a file be those of its new name; raises OSError: they can not be."""
     before = _path(directory, file)
     if before.exists():
         _write(directory, new, ({**row, "file": new} for row in _rows(before)))

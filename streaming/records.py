@@ -12,6 +12,11 @@ from streaming.files import File
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
 """The fields of a feature hash."""
 
+At = tuple[int, str]
+"""A commit: its version and its instant."""
+
+EARLIER_COMMITS = 1000
+
 
 @dataclass(frozen=True)
 class Record:
@@ -21,7 +26,8 @@ class Record:
     `size` in bytes and `mtime` in nanoseconds identify what was read under this path. `state` is
     `ingested` or `rejected` (the file as a whole, with its `reason`). `at` is the commit's instant.
     Files were ingested in the order of (`version`, `order`). `earlier` is how many companies were new
-    in what this path held before it was overwritten.
+    in what this path held before it was overwritten, `earlier_commits` are the commits that brought
+    them (the last 1,000).
     """
 
     size: int
@@ -36,6 +42,12 @@ class Record:
     reason: str | None = None
     order: int = 0
     earlier: int = 0
+    earlier_commits: tuple[At, ...] = ()
+
+    def commits(self) -> tuple[At, ...]:
+        """Return the commits at which what this path holds, or held, brought companies."""
+        own = ((self.version, self.at),) if self.new else ()
+        return (*self.earlier_commits, *own)[-EARLIER_COMMITS:]
 
     def is_of(self, file: File) -> bool:
         """Return whether this is the record of the file as it is now."""
@@ -102,13 +114,17 @@ class Commit:
 
 def dump(record: Record) -> str:
     """Return a record as it is stored."""
-    return json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"))
+    values = asdict(record)
+    if not record.earlier_commits:  # as nearly always
+        del values["earlier_commits"]
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(stored: bytes) -> Record:
     """Return a stored record; raises ValueError or TypeError where it is none."""
     values: dict[str, Any] = json.loads(stored)
-    return Record(**values)
+    earlier = tuple((int(version), str(at)) for version, at in values.pop("earlier_commits", ()))
+    return Record(**values, earlier_commits=earlier)
 
 
 def start_of(file: File) -> bytes:

@@ -218,8 +218,7 @@ def state(world: World, count: int) -> Rows:
                 fault(own)
                 own.complete()
                 world.progress(number * count + done + 1, len(FAULTS) * count)
-            if fault is not overwritten:  # what was counted at which instant is not there any more
-                own.audit()
+            own.audit()
         finally:
             own.end()
         rows[name] = count, own.told()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from streaming import archive, audit, files, quarantine
 from streaming.claim import waiting
-from streaming.errors import EnvironmentRefused
 from streaming.ingest import Outcome
 from streaming.settings import Settings, load
 from tests import oracle
@@ -205,10 +205,13 @@ def test_an_archive_that_can_not_be_one_is_said_and_nothing_is_lost(
     path.touch() if kind == "a file" else path.symlink_to(tmp_path / "outside")
     content = service.put("a.csv", [row(1)])
 
-    with pytest.raises(EnvironmentRefused, match=r"archive .*_archive can not be written"):
-        service.run()
+    with capture_logs() as logs:
+        assert [o.state for o in service.run()] == ["ingested"]
 
+    assert len([e for e in logs if e["log_level"] == "warning" and "archive" in e]) == 1
     assert landed(service) == ["a.csv"]
+    assert waiting(service.settings, service.store()) == []
+    sound(service)
     assert list((tmp_path / "outside").iterdir()) == []
     path.unlink()
     archive.sweep(service.settings, service.store())
@@ -225,8 +228,9 @@ def test_a_month_that_is_a_link_is_neither_read_nor_written(service: Service, tm
     month.parent.mkdir()
     month.symlink_to(outside)
 
-    with pytest.raises(EnvironmentRefused, match="symbolic link"):
-        service.run()
+    with capture_logs() as logs:
+        assert [o.state for o in service.run()] == ["ingested"]
+    assert ["symbolic link" in e["reason"] for e in logs if "reason" in e] == [True]
     assert [p.name for p in outside.iterdir()] == ["x.csv"]
     assert archive.listing(service.settings.landing_zone) == []
     month.unlink()
