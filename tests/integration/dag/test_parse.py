@@ -11,6 +11,8 @@ PLAIN = [
     "novas-empresas.2026-11-24.csv",
     "A.csv",
     "0123456789.csv.gz",
+    "A.CSV",
+    "a.Csv.GZ",
     "x" * 100 + ".csv",
 ]
 HOSTILE: list[object] = [
@@ -44,7 +46,7 @@ HOSTILE: list[object] = [
     "http://x.csv",
     "a.csv; rm -rf .csv",
     "\u202evsc.csv",
-    "a.CSV",
+    "a.CSVX",
     "novas_empresas.txt",
     "x" * 101 + ".csv",
     5,
