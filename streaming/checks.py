@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from streaming import jvm
+from streaming import java
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
 from streaming.store import Store
@@ -31,7 +31,7 @@ class Check:
 def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
     """Look at everything a run needs; never raises for what it finds."""
     return [
-        _try("java", jvm.java_version),
+        _try("java", java.version),
         _try("landing zone", lambda: _writable(settings.landing_zone, "LANDING_ZONE")),
         _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
         _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),

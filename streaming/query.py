@@ -90,15 +90,25 @@ class Query:
             self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
-        """Start the stream, but not where Spark would follow links in circles and never come back."""
-        if links := files.linked_directories(self._settings.landing_zone):
-            log.warning("links to directories: remove them, Spark is not let near", links=links[:10])
+        """Start the stream, but not where Spark would fail, or follow links in circles."""
+        zone = self._settings.landing_zone
+        if closed := files.closed_directories(zone):
+            log.warning(
+                "directories that Spark cannot look into: files are looked for once a second",
+                directories=closed[:10],
+            )
+            return None
+        try:
+            features.pattern(zone)
+            location = features.location(checkpoint)
+        except ValueError as error:
+            log.warning("Spark cannot look here: files are looked for once a second", why=str(error))
             return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         with self._spark_errors():
-            found = features.landed(self._spark, self._settings.landing_zone)
+            found = features.landed(self._spark, zone)
             stream = found.writeStream.foreachBatch(self._batch)
-            stream = stream.option("checkpointLocation", checkpoint.as_uri())
+            stream = stream.option("checkpointLocation", location)
             if follow:
                 return stream.trigger(processingTime="50 milliseconds").start()
             return stream.trigger(availableNow=True).start()

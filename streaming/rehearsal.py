@@ -38,7 +38,7 @@ def rehearse(spark: SparkSession) -> None:
             read.close()
 
         stream = features.landed(spark, zone).writeStream.foreachBatch(ingest)
-        stream.option("checkpointLocation", (directory / "checkpoint").as_uri())
+        stream.option("checkpointLocation", features.location(directory / "checkpoint"))
         stream.trigger(availableNow=True).start().awaitTermination()
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))
