@@ -19,6 +19,7 @@ _SPARK = ("SPARK_", "PYSPARK_", "HADOOP_", "YARN_")
 _OURS = ("SPARK_MASTER", "SPARK_LOCAL_DIRS")
 # These choose another Spark, another way to it, or what is run by it.
 _NEVER = (
+    *("MASTER", "DEPLOY_MODE", "SPARK_LOCAL_REMOTE"),
     *("SPARK_HOME", "SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE", "SPARK_TESTING"),
     *("SPARK_DIST_CLASSPATH", "SPARK_PREPEND_CLASSES", "SPARK_SCALA_VERSION", "SPARK_ENV_LOADED"),
     *("SPARK_EXECUTOR_DIRS", "SPARK_SUBMIT_OPTS", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PIN_THREAD"),
@@ -37,6 +38,10 @@ def adopt(*, local: bool) -> None:
         if name in _NEVER or (local and name.startswith(_SPARK) and name not in _OURS):
             del os.environ[name]
     os.environ["SPARK_HOME"] = str(spark())
+    # Workers have to be this interpreter, not the first python3 on the path. Those of a cluster may have
+    # been shipped another one.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     # In the C locale Java cannot open a file with an accent in its name.
     os.environ["LC_ALL"] = "C.UTF-8"
     if local:  # the name of this machine may not resolve, and nobody else needs to reach it

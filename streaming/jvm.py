@@ -35,6 +35,8 @@ _POLL = 0.005
 _NOISE = (
     "WARNING: Using incubator modules",  # Spark asks the JVM for them
     *java.PICKED_UP,
+    "\tat ",  # where an exception came by: what it says comes before
+    "\t... ",
     "nanobind:",  # DuckDB's bindings, about the interpreter's own end
     " - leaked",
     " - ... skipped",

@@ -59,6 +59,11 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
         yield from _rows(path)
 
 
+def has(directory: Path, file: str) -> bool:
+    """Return whether there are rejected rows of a file."""
+    return _path(directory, file).exists()
+
+
 def rename(directory: Path, file: str, new: str) -> None:
     """Let the rejected rows of a file be those of its new name."""
     before = _path(directory, file)

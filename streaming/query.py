@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, features, files, rehearsal, session
+from streaming import archive, cluster, features, files, rehearsal, session
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed
 from streaming.files import File
@@ -82,7 +82,11 @@ class Query:
         log.info("following", landing_zone=str(self._settings.landing_zone))
         seconds = self._settings.reconcile_seconds if query else ALONE
         due = time.monotonic() + seconds
-        while not self._stop.wait(POLL) and (query is None or query.isActive):
+        while not self._stop.wait(POLL):
+            if query is not None and not query.isActive:
+                if not files.closed_directories(self._settings.landing_zone):
+                    break
+                query, seconds = self._start(checkpoint, follow=True), ALONE  # one was closed just now
             if self._unsettled or time.monotonic() > due:
                 self._reconcile()
                 due = time.monotonic() + seconds
@@ -143,6 +147,9 @@ class Query:
                 if self._stop.is_set():
                     break
                 outcomes = self._ingest(some)
+                if not cluster.is_local(settings.spark_master):
+                    rejected = [o.file for o in outcomes if o.rejected]
+                    cluster.warn_unseen(settings.quarantine_dir, rejected)
                 archive.sweep(settings, self._store)
             self._report(outcomes)
         return sorted(left)

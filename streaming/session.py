@@ -5,7 +5,6 @@ import os
 import pwd
 import re
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from streaming import environment, java, jvm, scratch
+from streaming import cluster, environment, java, jvm, scratch
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
 from streaming.sources import Share
@@ -37,15 +36,10 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
         EnvironmentRefused: there is no Java 17 or newer, the machine lacks something else, or the master
             cannot be reached.
     """
-    local = settings.spark_master.startswith("local")
+    local = cluster.is_local(settings.spark_master)
     environment.adopt(local=local)
     if settings.spark_master.startswith("spark://"):
         _look(settings.spark_master)
-    # Workers have to be this interpreter, not the first python3 on the path. Those of a cluster may have
-    # been shipped another one.
-    if local or "PYSPARK_PYTHON" not in os.environ:
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if SparkContext._gateway is None:
         gateway = _local(starting or jvm.start()) if local else _cluster(settings.spark_master)
         SparkContext._ensure_initialized(gateway=gateway)
@@ -86,6 +80,8 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
             f"Spark did not start at {settings.spark_master}: {why}; {_advice(local, why)}"
         ) from None
     threading.Thread(target=_warm, args=(spark,), daemon=True).start()
+    if not local:
+        cluster.watch(spark)
     return spark
 
 
