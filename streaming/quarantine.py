@@ -6,6 +6,7 @@ it always shows the latest reading, however often a batch is repeated.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -50,7 +51,16 @@ def write(directory: Path, file: str, rows: Iterable[tuple[str, str]]) -> int:
 
 
 def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
-    """Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order."""
+    """
+    Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order.
+
+    Raises:
+        EnvironmentRefused: the directory may not be read.
+    """
+    if directory.exists() and not os.access(directory, os.R_OK | os.X_OK):
+        raise EnvironmentRefused(
+            f"quarantine {directory} cannot be read: make it readable, then try again"
+        )
     paths = _all(directory)
     if file is not None:
         exact = _path(directory, file)

@@ -23,7 +23,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rehearsal")
 def rehearse(spark: SparkSession) -> None:
     """Stream a file of one company through all but Redis, in a directory that goes with Spark's."""
     try:
-        directory = Path(tempfile.mkdtemp(dir=os.environ.get("SPARK_LOCAL_DIRS")))
+        directory = Path(tempfile.mkdtemp(dir=os.environ["SPARK_LOCAL_DIRS"]))
         zone = directory / "zone"
         zone.mkdir()
         (zone / NAME).write_text(CONTENT)

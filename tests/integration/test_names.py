@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 from streaming import audit
 from streaming.settings import Settings, load
 from tests.harness import Program, Service, Zone, row, until
-from tests.oracle import text
 
 ODD = "Meus Projetos São 100%25 #?[a]{b,c}*'\"$HOME;+\\&`"
 
@@ -70,12 +69,13 @@ def powerless(settings: Settings, server_url: str, tmp_path: Path) -> Iterator[P
 def test_all_works_whatever_the_directories_are_called(
     program: Program, odd: Zone, home: Path, spark: SparkSession
 ) -> None:
-    good, bad = odd.put("good.csv", [row(1), row(2)]), odd.put("bad.csv", [row(3, estado="XX")])
+    good = odd.put("good.csv", [row(1), row(2)])
+    odd.put("bad.csv", [row(3, estado="XX")])
 
     assert program.json("check")["ok"]
     assert program.json("run")["rejected"] == 1
 
-    odd.holds(good, bad)
+    odd.holds(good)
     assert sorted(path.name for path in (home / "checkpoints" / "run" / "sources" / "0").iterdir()) == [
         "0"
     ]
@@ -89,7 +89,7 @@ def test_all_works_whatever_the_directories_are_called(
     assert program.json("status")["ingested"] == 2
     assert audit.run(odd.settings, odd.store(), lambda: spark).differences == []
     program.json("rebuild")
-    odd.holds(good, bad)
+    odd.holds(good)
 
 
 def test_directories_that_may_not_be_read_do_not_end_a_run(powerless: Program, zone: Zone) -> None:
@@ -137,10 +137,10 @@ def test_names_that_are_not_utf8_are_looked_into_without_spark(
         update={"landing_zone": place / "zone", "checkpoints": place / "checkpoints"}
     )
     service = Service(spark, odd, server_url)
-    content = service.put("a.csv", [row(1)]), service.put("b.csv", [row(2, estado="XX")])
+    content = service.put("a.csv", [row(1)])
+    service.put("b.csv", [row(2, estado="XX")])
 
     service.run()
 
-    service.holds(*content)
+    service.holds(content)
     assert audit.run(odd, service.store(), lambda: spark).differences == []
-    assert text([row(1)]) == content[0]
