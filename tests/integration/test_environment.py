@@ -51,7 +51,7 @@ def test_somebody_elses_spark_a_nameless_user_and_machine_are_no_matter(
     if subprocess.run([*NAMELESS, "true"], capture_output=True).returncode == 0:  # not in every sandbox
         program.command = [*NAMELESS, *program.command]
 
-    done = program("run", "--json", **theirs)
+    done = program("run", "--json", timeout=240, **theirs)
 
     zone.holds(landed)
     assert json.loads(done.stdout)["new"] == 1

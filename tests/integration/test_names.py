@@ -73,7 +73,7 @@ def test_all_works_whatever_the_directories_are_called(
     odd.put("bad.csv", [row(3, estado="XX")])
 
     assert program.json("check")["ok"]
-    assert program.json("run")["rejected"] == 1
+    assert program.json("run", timeout=240)["rejected"] == 1
 
     odd.holds(good)
     assert sorted(path.name for path in (home / "checkpoints" / "run" / "sources" / "0").iterdir()) == [
@@ -88,14 +88,14 @@ def test_all_works_whatever_the_directories_are_called(
     assert rejected["file"] == "bad.csv"
     assert program.json("status")["ingested"] == 2
     assert audit.run(odd.settings, odd.store(), lambda: spark).differences == []
-    program.json("rebuild")
+    program.json("rebuild", timeout=240)
     odd.holds(good)
 
 
 def test_directories_that_may_not_be_read_do_not_end_a_run(powerless: Program, zone: Zone) -> None:
     counted = zone.put("a.csv", [row(1)])
 
-    done = powerless.json("run")
+    done = powerless.json("run", timeout=240)
 
     zone.holds(counted)
     assert {f["file"]: f["state"] for f in done["files"]} == {
