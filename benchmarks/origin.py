@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.arena import ROOT, Arena
 from benchmarks.results import Origin
-from streaming.jvm import java_version
+from streaming import java
 
 PACKAGES = {"PySpark": "pyspark", "DuckDB": "duckdb", "PyArrow": "pyarrow", "redis-py": "redis"}
 MEASURED = ("streaming", "benchmarks/*.py", "benchmarks/peers")
@@ -35,7 +35,7 @@ def _software(arena: Arena) -> str:
     redis = (
         f"{server.get('server_name', 'redis')} {server.get('valkey_version', server['redis_version'])}"
     )
-    versions = {"Python": platform.python_version(), "Java": java_version()}
+    versions = {"Python": platform.python_version(), "Java": java.version()}
     versions |= {name: version(package) for name, package in PACKAGES.items()}
     return ", ".join(f"{name} {number}" for name, number in versions.items()) + f"; {redis}"
 

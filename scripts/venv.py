@@ -23,6 +23,10 @@ VENV = ROOT / ".venv"
 # What the venv was made from. Absent while anything is being installed.
 WHOLE = VENV / "whole"
 
+# How pip lets a shell start a script whose interpreter the kernel cannot: its first line, and ours.
+QUOTED = b"#!/bin/sh\n'''exec' "
+BESIDE = QUOTED + b'"$(dirname -- "$(readlink -f -- "$0")")/python" "$0" "$@"\n'
+
 
 def main(lock: Path) -> None:
     """Bring ``.venv`` up to date with ``lock``, or exit with one line saying why not."""
@@ -38,6 +42,7 @@ def main(lock: Path) -> None:
 
 def build(lock: Path) -> None:
     """Install ``lock`` and the project unless that is already done."""
+    need_a_name()
     made_from = f"{sys.version} {sys.base_prefix} {VENV} {digest(*ROOT.glob('requirements*.txt'))}"
     project = digest(ROOT / "pyproject.toml")
     done = VENV / f"{lock.stem}.done"
@@ -56,9 +61,31 @@ def build(lock: Path) -> None:
     pip("--require-hashes", "--requirement", str(backend))
     pip("--require-hashes", "--no-build-isolation", "--requirement", str(lock))
     pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    mend_scripts()
     done.write_text(project)
     WHOLE.write_text(made_from)
     say("Done: .venv is ready")
+
+
+def need_a_name() -> None:
+    """Stop where neither Java nor a .venv works, before anything is downloaded."""
+    name = os.fsencode(ROOT)
+    if b":" in name or name.decode("utf-8", "replace").encode() != name:
+        sys.exit(f"Java and Python cannot use {str(ROOT)!r}: move it to a path in UTF-8 without a colon")
+
+
+def mend_scripts() -> None:
+    """
+    Let the programs in .venv/bin find their python beside themselves.
+
+    Where its path has a space, pip writes it between double quotes into a line that a shell reads, and
+    the shell takes a dollar sign or a quote in it for its own.
+    """
+    for program in (VENV / "bin").iterdir():
+        content = program.read_bytes()
+        if content.startswith(QUOTED):
+            rest = content.split(b"\n", 2)[2]
+            program.write_bytes(BESIDE + rest)
 
 
 def need_ensurepip() -> None:

@@ -1,6 +1,10 @@
-"""What has to be right before a run: Java, directories, Redis."""
+"""What has to be right before a run: Java and Spark, directories, Redis."""
 
 import errno
+import os
+import shutil
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +13,14 @@ from uuid import uuid4
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from streaming import jvm, moving
+from streaming import environment, java, moving, scratch
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
 from streaming.store import Store
 
 REDIS = (6, 2)
+ROOM = 200 * 10**6
+"""Bytes that have to be free for what Spark and DuckDB put aside."""
 # Older servers replay the append-only file with the default user's rights, and leave out what it may not
 # do, without an error: https://github.com/redis/redis/issues/14541, valkey-io/valkey/issues/3983.
 REPLAYS = {"redis": (8, 6), "valkey": (9, 1, 2)}
@@ -32,7 +38,16 @@ class Check:
 def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
     """Look at everything a run needs; never raises for what it finds."""
     return [
-        _try("java", jvm.java_version),
+        _try("java", lambda: f"{java.version()} at {java.find()}"),
+        _try("spark", lambda: str(environment.spark())),
+        _try("python of the workers", lambda: _workers(settings)),
+        _try("temporary directory", _temporary),
+        _try("open files", environment.open_files),
+        *(
+            [_try("name of this machine", _resolves)]
+            if settings.spark_master.startswith("spark:")
+            else []
+        ),
         _try("landing zone", lambda: _writable(settings.landing_zone, "LANDING_ZONE")),
         _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
         _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),
@@ -75,6 +90,48 @@ def _archive(landing_zone: Path) -> str:
             "Make it writable, or set ARCHIVE=off"
         ) from None
     return f"{directory.absolute()}, on another file system: files are copied there"
+
+
+def _workers(settings: Settings) -> str:
+    """Return the interpreter of Spark's workers: a cluster may have been shipped one of its own."""
+    if not settings.spark_master.startswith("local") and "PYSPARK_PYTHON" in os.environ:
+        return os.environ["PYSPARK_PYTHON"]
+    if not os.access(sys.executable, os.X_OK):
+        raise EnvironmentRefused(
+            f"{sys.executable!r} cannot be run; start the program with its own python"
+        )
+    return sys.executable
+
+
+def _temporary() -> str:
+    """Make and remove a directory, as a run does."""
+    parent = scratch.parent()
+    _writable(parent, "TMPDIR")
+    free = shutil.disk_usage(parent).free
+    if free < ROOM:
+        raise EnvironmentRefused(
+            f"{parent} has {free // 10**6} MB free, less than {ROOM // 10**6}; make room or set TMPDIR"
+        )
+    unused = os.environ.get("SPARK_LOCAL_DIRS", "")
+    is_used = not unused or str(parent) in (unused, unused.split(",")[0])
+    return (
+        str(parent)
+        if is_used
+        else f"{parent} (SPARK_LOCAL_DIRS={unused} cannot be written, is not used)"
+    )
+
+
+def _resolves() -> str:
+    """Look up the address at which the workers of a cluster reach the driver."""
+    if address := os.environ.get("SPARK_LOCAL_IP"):
+        return address
+    name = socket.gethostname()
+    try:
+        return f"{name} is {socket.gethostbyname(name)}"
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{name} does not resolve: {error.strerror}; set SPARK_LOCAL_IP to its address"
+        ) from None
 
 
 def _redis(connect: Callable[[], Store]) -> Iterator[Check]:

@@ -4,6 +4,7 @@ Spark: files → summaries on the executors, summaries → sums per place.
 DataFrames in, DataFrames out; no service is touched. Rows of the files never reach the JVM.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,59 @@ ROWS = """
     file int, line bigint, empresa string, cidade string, estado string, capital_social decimal(14,2)
 """
 
+_SPECIAL = re.compile(r"[{}\[\]*?\\]")
+
 TASK_BYTES = 4 * 1024 * 1024
 
 
 def landed(spark: SparkSession, zone: Path) -> DataFrame:
-    """Return the stream of CSV files in a landing zone, `path` alone; Spark does not read them."""
+    """
+    Return the stream of CSV files in a landing zone, `path` alone; Spark does not read them.
+
+    Spark looks into directories below, too, and fails at one that may not be read.
+
+    Raises:
+        ValueError: Spark has no name for the directory.
+    """
     return (
         spark.readStream.format("binaryFile")
         .schema("path string, modificationTime timestamp, length bigint, content binary")
         .option("pathGlobFilter", "*.[cC][sS][vV]*")
         .option("recursiveFileLookup", True)  # no guessing of partitions from directories
-        .load(zone.absolute().as_uri())
+        .load(pattern(zone))
         .select("path")
     )
+
+
+def pattern(directory: Path) -> str:
+    """
+    Return the pattern that only this directory matches, where Spark takes patterns.
+
+    Raises:
+        ValueError: there is none.
+    """
+    name = location(directory)
+    literal = _SPECIAL.sub(r"\\\g<0>", name)
+    if literal != name and ":" in str(directory.absolute()):
+        raise ValueError(
+            "Hadoop knows no patterns with a colon: it takes what is before it for a scheme"
+        )
+    return literal
+
+
+def location(path: Path) -> str:
+    """
+    Return the name of a path where Hadoop takes one as it is: it does not decode what as_uri encodes.
+
+    Raises:
+        ValueError: it is not UTF-8, and the JVM has no name for it.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"not UTF-8: {name!r}") from None
+    return f"file://{name}"
 
 
 def summarise(

@@ -110,13 +110,28 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
         ) from None
 
 
-def linked_directories(landing_zone: Path) -> list[str]:
-    """Return the links to directories, at any depth: what looks into directories may follow them."""
-    found: list[str] = []
-    for directory, below, _ in os.walk(landing_zone):
-        below[:] = [name for name in below if not name.startswith((".", "_"))]
-        found += [str(link) for name in below if (link := Path(directory) / name).is_symlink()]
-    return found
+def closed_directories(landing_zone: Path) -> list[str]:
+    """
+    Return the directories, at any depth, that may not be listed, and the links to directories.
+
+    Spark's file source looks into all directories but those it takes for hidden: it would fail at the
+    first kind, and may follow the second in circles.
+    """
+    closed: list[str] = []
+    links: list[str] = []
+    for directory, below, _ in os.walk(
+        landing_zone, onerror=lambda error: closed.append(error.filename)
+    ):
+        below[:] = [name for name in below if not _is_hidden(name)]
+        links += [str(link) for name in below if (link := Path(directory) / name).is_symlink()]
+    return closed + links
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether Spark looks past a directory of this name."""
+    if name.startswith("_"):
+        return "=" not in name and not name.startswith(("_metadata", "_common_metadata"))
+    return name.startswith(".")
 
 
 def batches(files: Iterable[SizedT], most_files: int, most_bytes: int) -> Iterator[list[SizedT]]:

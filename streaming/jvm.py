@@ -15,19 +15,18 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from hashlib import sha256
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 
+from streaming import environment, java, scratch
 from streaming.errors import EnvironmentRefused
 
-JAVA = 17
 HOME = Path(sys.prefix) / "share" / "city-features"
 
 _ARCHIVE = "classes.jsa"
@@ -35,6 +34,9 @@ _COMMAND = "command.json"
 _POLL = 0.005
 _NOISE = (
     "WARNING: Using incubator modules",  # Spark asks the JVM for them
+    *java.PICKED_UP,
+    "\tat ",  # where an exception came by: what it says comes before
+    "\t... ",
     "nanobind:",  # DuckDB's bindings, about the interpreter's own end
     " - leaked",
     " - ... skipped",
@@ -44,41 +46,14 @@ _NOISE = (
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jvm")
 
 
-def java() -> str:
-    """Return the java that Spark will run, or raise EnvironmentRefused."""
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin" if home else None)
-    if found is None:
-        raise EnvironmentRefused(
-            f"Java is missing{f' under JAVA_HOME={home}' if home else ''}; install Java {JAVA} or "
-            "newer (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
-        )
-    return found
-
-
-def java_version() -> str:
-    """
-    Return the version of Java, as it says itself.
-
-    Raises:
-        EnvironmentRefused: there is none, or it is older than Spark needs.
-    """
-    said = subprocess.run([java(), "-version"], capture_output=True, text=True, check=False)
-    quoted = said.stderr.split('"')
-    version = quoted[1] if len(quoted) > 1 else "unknown"
-    major = version.split(".")[0]
-    if not major.isdigit() or int(major) < JAVA:
-        raise EnvironmentRefused(f"Java {version} at {Path(java())} is older than {JAVA}")
-    return version
-
-
 def options() -> str:
     """Return what the driver's JVM is started with."""
-    logging = files("streaming").joinpath("log4j2.properties")
+    # As a URI, so that no character in it means anything to log4j, to Spark or to a shell.
+    logging = quote(os.fsencode(str(files("streaming").joinpath("log4j2.properties"))))
     # The JVM finds, hands out and adds up; DuckDB does the work. So what counts is that it starts fast.
     # It writes no figures for jps and jstat: a file that stays when it is killed.
     fast = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
-    return f"-Dlog4j2.configurationFile={logging} {fast}"
+    return f"-Dlog4j2.configurationFile=file://{logging} {fast}"
 
 
 def stderr() -> int:
@@ -95,34 +70,29 @@ def _relay(descriptor: int) -> None:
                 log.warning("spark", line=line.rstrip())
 
 
-def scratch() -> Path:
-    """Make the directory for all that a JVM and its workers put aside; `session.stop` removes it."""
-    there = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0]
-    return Path(tempfile.mkdtemp(prefix="city-features-", dir=there or None))
-
-
-def temporary(directory: Path) -> str:
-    """Return the option that makes it the JVM's directory for what is temporary."""
-    return f"-Djava.io.tmpdir={directory}"
+def temporary(directory: str) -> list[str]:
+    """Return the options that make it the JVM's directory for what is temporary, and its home."""
+    # The user may have no home, and the JVM takes it from nowhere else.
+    return [f"-Djava.io.tmpdir={directory}", f"-Duser.home={directory}"]
 
 
 class Starting:
     """A JVM on its way, with a directory for what it puts aside, which is the caller's to remove."""
 
     def __init__(self, command: list[str], stderr: int) -> None:
-        self.directory = scratch()
+        self.directory = scratch.make()
+        self.plain = scratch.plain(self.directory)
         self._told = self.directory / "gateway"
         program, *rest = command
         self.process = subprocess.Popen(
-            [program, temporary(self.directory), *rest],
+            [program, *temporary(self.plain), *rest],
             stdin=subprocess.PIPE,  # the JVM ends when this is closed, by whatever
             stderr=stderr,
             env={
                 **os.environ,
-                "SPARK_HOME": str(_spark()),
                 "SPARK_CONNECT_MODE": "0",
-                "SPARK_LOCAL_DIRS": str(self.directory),
-                "_PYSPARK_DRIVER_CONN_INFO_PATH": str(self._told),
+                "SPARK_LOCAL_DIRS": self.plain,
+                "_PYSPARK_DRIVER_CONN_INFO_PATH": f"{self.plain}/{self._told.name}",
             },
             # Ctrl-C is for the program, which ends the JVM when it is done with it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
@@ -143,18 +113,24 @@ class Starting:
         return port, said[8 : 8 + length].decode()
 
 
-def start() -> Starting | None:
-    """Start what was prepared for this Java and this environment, if anything was."""
-    place = HOME / _key(java(), options())
-    if not (place / _COMMAND).exists():
-        return None
-    program, *rest = json.loads((place / _COMMAND).read_text())
+def start(*, prepared: bool = True) -> Starting:
+    """
+    Start a local JVM: as it was prepared for this Java and this environment, or as Spark does.
+
+    Raises:
+        EnvironmentRefused: there is no Java that Spark can use, or something else that it needs.
+    """
+    place = _place()
     writer = stderr()
     try:
-        return Starting([program, f"-XX:SharedArchiveFile={place / _ARCHIVE}", *rest], writer)
-    except OSError as error:
-        log.info("the JVM does not start as prepared", place=str(place), why=str(error))
-        return None
+        if prepared and (place / _COMMAND).exists():
+            try:
+                program, *rest = json.loads((place / _COMMAND).read_text())
+                return Starting([program, f"-XX:SharedArchiveFile={place / _ARCHIVE}", *rest], writer)
+            except (OSError, ValueError) as error:
+                log.info("the JVM does not start as prepared", place=str(place), why=str(error))
+        java.version()
+        return Starting(_command(java.find(), options()), writer)
     finally:
         os.close(writer)
 
@@ -170,22 +146,23 @@ class Preparing:
     """
 
     def __init__(self) -> None:
-        self._place = HOME / _key(java(), options())
-        self._command = _command(java(), options())
+        self._place = _place()
+        java.version()
+        self._command = _command(java.find(), options())
         program, *rest = self._command
         HOME.mkdir(parents=True, exist_ok=True)
-        self._making = Path(tempfile.mkdtemp(dir=HOME, prefix=".making-"))
+        self._making = scratch.make(HOME, ".making-")
         archive = f"-XX:ArchiveClassesAtExit={self._making / _ARCHIVE}"
         try:
             self.starting = Starting([program, archive, "-Xlog:disable", *rest], subprocess.DEVNULL)
         except BaseException:
-            shutil.rmtree(self._making)
+            scratch.remove(self._making)
             raise
 
     @staticmethod
     def is_done() -> bool:
         """Return whether there is nothing to prepare."""
-        return (HOME / _key(java(), options()) / _COMMAND).exists()
+        return (_place() / _COMMAND).exists()
 
     def finish(self) -> None:
         """End the JVM, wait for its archive, and put everything in its place."""
@@ -193,20 +170,21 @@ class Preparing:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
-        shutil.rmtree(self.starting.directory, ignore_errors=True)
+        scratch.remove(self.starting.directory)
         if not (self._making / _ARCHIVE).exists():
             raise RuntimeError("Java wrote no archive")
         (self._making / _COMMAND).write_text(json.dumps(self._command))
         self._making.chmod(0o755)
         shutil.rmtree(self._place, ignore_errors=True)
         self._making.rename(self._place)
+        scratch.release(self._making)
 
     def give_up(self) -> None:
         """End the JVM, and leave nothing."""
         self.starting.process.kill()
         self.starting.process.wait()
-        shutil.rmtree(self.starting.directory, ignore_errors=True)
-        shutil.rmtree(self._making, ignore_errors=True)
+        scratch.remove(self.starting.directory)
+        scratch.remove(self._making)
 
 
 def _command(program: str, opts: str) -> list[str]:
@@ -215,14 +193,26 @@ def _command(program: str, opts: str) -> list[str]:
     submit = ["org.apache.spark.deploy.SparkSubmit", "--conf", f"spark.driver.extraJavaOptions={opts}"]
     done = subprocess.run(
         [program, "-cp", jars, "org.apache.spark.launcher.Main", *submit, "pyspark-shell"],
-        env={**os.environ, "SPARK_HOME": str(_spark()), "SPARK_SCALA_VERSION": "2.13"},
+        env={**os.environ, "SPARK_SCALA_VERSION": "2.13"},
         capture_output=True,
-        check=True,
-        text=True,
+        check=False,
+        encoding="utf-8",
     )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if not line.startswith(_NOISE)]
+        raise EnvironmentRefused(
+            f"{program} does not start Spark: {(lines or ['no reason given'])[0]}; "
+            "city-features check looks at Java"
+        )
     command = [part.strip("\n") for part in done.stdout.split("\0") if part.strip()]
     # One by one and in order: the archive is good for just these.
-    return [part.replace(f"{_spark() / 'jars'}/*", jars) for part in command]
+    return [part.replace(f"{environment.spark() / 'jars'}/*", jars) for part in command]
+
+
+def _place() -> Path:
+    """Return where a start is prepared for this Java and this environment, made ours."""
+    environment.adopt(local=True)
+    return HOME / _key(java.find(), options())
 
 
 def _key(program: str, opts: str) -> str:
@@ -230,17 +220,11 @@ def _key(program: str, opts: str) -> str:
     looked = [
         (str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in (Path(program).resolve(), *_jars())
     ]
-    names = ("SPARK_", "HADOOP_", "JAVA_", "JDK_")
+    names = ("SPARK_", "JAVA_", "_JAVA_", "JDK_")
     without = ("SPARK_MASTER", "SPARK_LOCAL_DIRS")
     around = sorted((k, v) for k, v in os.environ.items() if k.startswith(names) and k not in without)
     return sha256(repr((program, opts, looked, around)).encode()).hexdigest()[:16]
 
 
 def _jars() -> list[Path]:
-    return sorted((_spark() / "jars").glob("*.jar"))
-
-
-def _spark() -> Path:
-    found = find_spec("pyspark")
-    assert found is not None and found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0])
+    return sorted((environment.spark() / "jars").glob("*.jar"))

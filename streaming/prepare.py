@@ -32,7 +32,7 @@ def main() -> None:
         sys.stderr.write(f"Faster starts can not be prepared: {error}\n")
         return
     try:
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=preparing.starting.directory) as directory:
             _ingest(Path(directory), preparing.starting)
         preparing.finish()
     except (OSError, RuntimeError, CityFeaturesError) as error:

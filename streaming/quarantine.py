@@ -10,6 +10,7 @@ UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -63,13 +64,27 @@ def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
 
 
 def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
-    """Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order."""
+    """
+    Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order.
+
+    Raises:
+        EnvironmentRefused: the directory may not be read.
+    """
+    if directory.exists() and not os.access(directory, os.R_OK | os.X_OK):
+        raise EnvironmentRefused(
+            f"quarantine {directory} cannot be read: make it readable, then try again"
+        )
     paths = _all(directory)
     if file is not None:
         exact = _path(directory, file)
         paths = [p for p in paths if p == exact or ("/" not in file and p.name == exact.name)]
     for path in paths:
         yield from _rows(path)
+
+
+def has(directory: Path, file: str) -> bool:
+    """Return whether there are rejected rows of a file."""
+    return _path(directory, file).exists()
 
 
 def rename(directory: Path, file: str, new: str) -> None:

@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, features, files, rehearsal, session
+from streaming import archive, cluster, features, files, rehearsal, session
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed, Stopped
 from streaming.files import File
@@ -135,8 +135,9 @@ class Query:
         self._error = None
         seconds = self._settings.reconcile_seconds if query else ALONE
         due = time.monotonic() + seconds
+        again = time.monotonic() + self._settings.reconcile_seconds
         try:
-            while not self._stop.wait(POLL) and (query is None or query.isActive):
+            while not self._stop.wait(POLL) and (query.isActive if query else time.monotonic() < again):
                 if self._unsettled or time.monotonic() > due:
                     self._reconcile()
                     due = time.monotonic() + seconds
@@ -145,15 +146,25 @@ class Query:
                 self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
-        """Start the stream, but not where Spark would follow links in circles and never come back."""
-        if links := files.linked_directories(self._settings.landing_zone):
-            log.warning("links to directories: remove them, Spark is not let near", links=links[:10])
+        """Start the stream, but not where Spark would fail, or follow links in circles."""
+        zone = self._settings.landing_zone
+        if closed := files.closed_directories(zone):
+            log.warning(
+                "directories that Spark cannot look into: files are looked for once a second",
+                directories=closed[:10],
+            )
+            return None
+        try:
+            features.pattern(zone)
+            location = features.location(checkpoint)
+        except ValueError as error:
+            log.warning("Spark cannot look here: files are looked for once a second", why=str(error))
             return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         with self._spark_errors():
-            found = features.landed(self._spark, self._settings.landing_zone)
+            found = features.landed(self._spark, zone)
             stream = found.writeStream.foreachBatch(self._batch)
-            stream = stream.option("checkpointLocation", checkpoint.as_uri())
+            stream = stream.option("checkpointLocation", location)
             if follow:
                 return stream.trigger(processingTime="50 milliseconds").start()
             return stream.trigger(availableNow=True).start()
@@ -190,6 +201,9 @@ class Query:
             try:
                 with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
                     outcomes = self._ingest(batch)
+                    if not cluster.is_local(settings.spark_master):
+                        rejected = [o.file for o in outcomes if o.rejected]
+                        cluster.warn_unseen(settings.quarantine_dir, rejected)
                     archive.sweep(settings, self._store)
             except Stopped:
                 break

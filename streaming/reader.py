@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import duckdb
 
+from streaming import scratch
 from streaming.dialect import COLUMNS, Dialect
 from streaming.scan import CHUNK
 from streaming.sources import Share
@@ -51,7 +52,7 @@ def connect(share: Share) -> Connection:
         "threads": min(share.threads, cores),
         "memory_limit": f"{50 / min(share.readers, cores)}%",
         # For what does not fit. DuckDB would take the working directory: it may be read-only.
-        "temp_directory": str(Path(tempfile.gettempdir()) / f"city-features-{uuid4().hex}"),
+        "temp_directory": scratch.plain(scratch.make(Path(tempfile.gettempdir()))),
     }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")

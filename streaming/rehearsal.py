@@ -23,7 +23,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rehearsal")
 def rehearse(spark: SparkSession) -> None:
     """Stream a file of one company through all but Redis, in a directory that goes with Spark's."""
     try:
-        directory = Path(tempfile.mkdtemp(dir=os.environ.get("SPARK_LOCAL_DIRS")))
+        directory = Path(tempfile.mkdtemp(dir=os.environ["SPARK_LOCAL_DIRS"]))
         zone = directory / "zone"
         zone.mkdir()
         (zone / NAME).write_text(CONTENT)
@@ -38,7 +38,7 @@ def rehearse(spark: SparkSession) -> None:
             read.close()
 
         stream = features.landed(spark, zone).writeStream.foreachBatch(ingest)
-        stream.option("checkpointLocation", (directory / "checkpoint").as_uri())
+        stream.option("checkpointLocation", features.location(directory / "checkpoint"))
         stream.trigger(availableNow=True).start().awaitTermination()
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))

@@ -2,13 +2,11 @@
 
 import logging
 import os
+import pwd
 import re
-import shutil
 import socket
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,7 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from streaming import jvm
+from streaming import cluster, environment, java, jvm, scratch
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
 from streaming.sources import Share
@@ -35,22 +33,17 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
     Start Spark, in a JVM that may be on its way, or return the session that runs already.
 
     Raises:
-        EnvironmentRefused: there is no Java 17 or newer, or the master can not be reached.
+        EnvironmentRefused: there is no Java 17 or newer, the machine lacks something else, or the master
+            cannot be reached.
     """
-    jvm.java()
-    local = settings.spark_master.startswith("local")
+    local = cluster.is_local(settings.spark_master)
+    environment.adopt(local=local)
     if settings.spark_master.startswith("spark://"):
         _look(settings.spark_master)
-    # Workers have to be this interpreter, not the first python3 on the path. Those of a cluster may have
-    # been shipped another one.
-    if local or "PYSPARK_PYTHON" not in os.environ:
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if SparkContext._gateway is None:
-        os.environ["SPARK_LOCAL_DIRS"] = str(starting.directory if starting else jvm.scratch())
-    directory = Path(os.environ["SPARK_LOCAL_DIRS"])
+        gateway = _local(starting or jvm.start()) if local else _cluster(settings.spark_master)
+        SparkContext._ensure_initialized(gateway=gateway)
     conf = {
-        "spark.driver.extraJavaOptions": f"{jvm.options()} {jvm.temporary(directory)}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -68,26 +61,27 @@ def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSess
         # chmod): a tenth of a second a batch.
         "spark.sql.streaming.checkpointFileManagerClass": _FILE_MANAGER,
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        # Spark refuses a checkpoint beside one with an encoded name, as earlier versions made: 100%25
+        "spark.sql.streaming.checkpoint.escapedPathCheck.enabled": "false",
         # A directory `_spark_metadata` in the landing zone is not what says which files there are.
         "spark.sql.streaming.fileStreamSink.ignoreMetadata": "true",
     }
     if local:
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        conf |= {"spark.executorEnv.TMPDIR": str(directory)}
+        conf |= {"spark.executorEnv.TMPDIR": os.environ["SPARK_LOCAL_DIRS"]}
     conf |= {"spark.app.name": "city-features", "spark.master": settings.spark_master}
     configured = SparkConf().setAll(list(conf.items()))
     try:
-        if SparkContext._gateway is None:
-            SparkContext._ensure_initialized(gateway=_launch(configured, starting), conf=configured)
         spark = SparkSession.builder.config(conf=configured).getOrCreate()
     except (PySparkException, Py4JJavaError) as error:  # the latter: no master there
         why = cause(error)
         _end()
         raise EnvironmentRefused(
-            f"Spark did not start at {settings.spark_master}: {why}; "
-            f"is SPARK_MASTER right and there? Check Java {jvm.JAVA} with city-features check"
+            f"Spark did not start at {settings.spark_master}: {why}; {_advice(local, why)}"
         ) from None
     threading.Thread(target=_warm, args=(spark,), daemon=True).start()
+    if not local:
+        cluster.watch(spark)
     return spark
 
 
@@ -128,12 +122,23 @@ def _look(masters: str) -> None:
     )
 
 
+def _advice(local: bool, why: str) -> str:
+    if "Master URL" in why:
+        return "set SPARK_MASTER to local[*] or spark://host:port"
+    if local:
+        return "city-features check looks at Java and the temporary directory"
+    if "UnknownHost" in why:
+        return "the name of this machine does not resolve: set SPARK_LOCAL_IP to its address"
+    return "is SPARK_MASTER right, and the cluster there?"
+
+
 def _end() -> None:
-    if SparkContext._gateway is not None:
-        process = SparkContext._gateway.proc
-        process.kill()
-        process.wait()
-    shutil.rmtree(os.environ.pop("SPARK_LOCAL_DIRS"), ignore_errors=True)
+    gateway = SparkContext._gateway
+    assert gateway is not None
+    gateway.proc.kill()
+    gateway.proc.wait()
+    scratch.remove(gateway.directory)
+    os.environ.pop("SPARK_LOCAL_DIRS", None)
 
 
 def check_workers(spark: SparkSession) -> None:
@@ -177,22 +182,59 @@ def cause(error: Exception) -> str:
     return lines[0] if lines else "no reason given"
 
 
-def _launch(conf: SparkConf, starting: jvm.Starting | None) -> Any:
-    """Return the gateway of a JVM: of the one on its way, or of one started as Spark does."""
+def _local(starting: jvm.Starting) -> Any:
+    """Return the gateway of a JVM on its way; of another one, started as Spark does, if it fails."""
     try:
-        if starting is not None:
-            port, secret = starting.gateway()
-            os.environ |= {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
+        port, secret = starting.gateway()
     except RuntimeError as error:
         log.info("the JVM does not start as prepared", why=str(error))
-        starting = None
+        scratch.remove(starting.directory)
+        starting = jvm.start(prepared=False)
+        try:
+            port, secret = starting.gateway()
+        except RuntimeError as again:
+            scratch.remove(starting.directory)
+            raise EnvironmentRefused(
+                f"Spark did not start: {again}; city-features check looks at Java"
+            ) from None
+    os.environ["SPARK_LOCAL_DIRS"] = starting.plain
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
+    try:
+        gateway = launch_gateway()  # type: ignore[no-untyped-call]
+    finally:
+        for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):  # of no other process's business
+            del os.environ[name]
+    gateway.proc, gateway.directory = starting.process, starting.directory
+    _name_user(gateway)
+    return gateway
+
+
+def _cluster(master: str) -> Any:
+    """Return the gateway of a JVM that spark-submit starts, with what spark-defaults.conf says."""
+    java.version()
+    directory = scratch.make()
+    os.environ["SPARK_LOCAL_DIRS"] = plain = scratch.plain(directory)
+    options = " ".join([jvm.options(), *jvm.temporary(plain)])
+    conf = SparkConf().set("spark.driver.extraJavaOptions", options).set("spark.master", master)
     writer = jvm.stderr()
     try:
         gateway = launch_gateway(conf, {"stderr": writer})  # type: ignore[no-untyped-call]
+    except (PySparkException, OSError) as error:
+        scratch.remove(directory)
+        raise EnvironmentRefused(
+            f"Spark did not start: {cause(error)}; city-features check looks at Java"
+        ) from None
     finally:
         os.close(writer)
-        for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):  # of no other process's business
-            os.environ.pop(name, None)
-    if starting is not None:
-        gateway.proc = starting.process
+    gateway.directory = directory
+    _name_user(gateway)
     return gateway
+
+
+def _name_user(gateway: Any) -> None:
+    """Give a user without an entry in passwd a name: Hadoop wants one, and looks nowhere else."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        users = gateway.jvm.org.apache.hadoop.security.UserGroupInformation
+        users.setLoginUser(users.createRemoteUser(f"uid-{os.getuid()}"))

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -186,3 +187,40 @@ def test_masters_that_are_not_there_are_told_in_one_line_at_once(program: Progra
     [line] = told.stderr.splitlines()
     assert line.startswith(f"error: no Spark master answers at spark://{HOST}:")
     assert told.stdout == ""
+
+
+def test_a_quarantine_that_stays_on_a_worker_is_said_in_one_line(
+    program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "spark-defaults.conf").write_text(f"spark.executor.extraJavaOptions {FAST}\n")
+    zone.put("c.csv", [row(1, estado="XX")])
+
+    told = program(
+        "run",
+        timeout=180,
+        SPARK_MASTER=cluster.url,
+        SPARK_LOCAL_IP=HOST,
+        SPARK_CONF_DIR=str(tmp_path),
+        QUARANTINE="/proc/self/cwd/quarantine",  # of whatever process: one path, two directories
+    )
+
+    zone.holds()
+    [line] = [line for line in told.stderr.splitlines() if "rejected rows stayed on a worker" in line]
+    assert "QUARANTINE" in line and "c.csv" in line
+
+
+def test_no_worker_with_the_memory_asked_for_is_said_in_one_line(
+    program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "spark-defaults.conf").write_text("spark.executor.memory 900g\n")
+    zone.put("a.csv", [row(1)])
+    soon = "from streaming import __main__, cluster; cluster.PATIENCE = 0.5; __main__.main()"
+    program.command = [sys.executable, "-c", soon]
+    where = {"SPARK_MASTER": cluster.url, "SPARK_LOCAL_IP": HOST, "SPARK_CONF_DIR": str(tmp_path)}
+    started = program.start("run", **where)
+    assert started.stderr is not None
+
+    line = next(line for line in started.stderr if "no worker has the memory" in line)
+
+    assert "memory=900g" in line
+    program.kill(started)
