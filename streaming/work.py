@@ -120,7 +120,12 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
             # All that will be needed, while the JVM starts.
             from streaming import query, session  # noqa: F401
 
-            sessions.append(session.start(config, starting))
+            try:
+                sessions.append(session.start(config, starting))
+            except BaseException:  # Ctrl-C too: without its session nobody else would end the JVM
+                if starting is not None:
+                    starting.process.kill()
+                raise
             if stop is not None:
                 stop.listen()  # PySpark put its own handler there
         return sessions[0]
