@@ -105,7 +105,7 @@ class Reading:
         self._forget()
         with _rejecting():
             relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
-            yield from relation.fetch_record_batch(ROWS_AT_ONCE)
+            yield from relation.to_arrow_reader(ROWS_AT_ONCE)
 
     def rejected(self) -> Iterator[tuple[int, str, str]]:
         """

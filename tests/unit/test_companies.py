@@ -694,7 +694,7 @@ def test_what_does_not_fit_into_memory_goes_to_the_temporary_directory(
     small = connect(Share())
     small.execute("SET memory_limit = '40MB'")
     small.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(10_000_000)")
-    assert list((tmp_path / "temporary").iterdir())
+    assert any(path.is_file() for path in (tmp_path / "temporary").rglob("*"))
     assert list((tmp_path / "work").iterdir()) == []
     small.close()
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()] == []

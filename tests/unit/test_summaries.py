@@ -108,11 +108,11 @@ def test_a_file_that_changes_while_its_neighbours_are_read_has_changed_and_they_
     some = many[:4]
     write = quarantine.write
 
-    def writing(directory: Path, file: str, rejected_rows: Any) -> int:
+    def writing(*arguments: Any) -> int:
         """Somebody appends to a file in the middle of its reading."""
         with Path(some[0].location).open("a") as writer:
             writer.write(line(99))
-        return write(directory, file, rejected_rows)
+        return write(*arguments)
 
     monkeypatch.setattr(quarantine, "write", writing)
 
