@@ -6,11 +6,15 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused, LandingZoneAway
+
+WHOLE = "user.city-features.whole"
+"""The extended attribute of a dropped file: size (bytes) and mtime (nanoseconds) of what was written."""
 
 SUFFIXES = (".csv", ".csv.gz")
 
@@ -176,6 +180,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             # A little before now: the link below then shows as later, so nobody waits (settling).
             written = time.time_ns() - 20_000_000
             os.utime(writer.fileno(), ns=(written, written))
+            _mark_whole(writer.fileno())
             os.fsync(writer.fileno())
         digest = _digest(hidden)
         stem, suffix = split(name)
@@ -196,6 +201,24 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
         ) from None
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def is_marked_whole(path: Path, status: os.stat_result) -> bool:
+    """Return whether `drop` wrote this content: then it is whole, whatever it ends with."""
+    try:
+        return os.getxattr(path, WHOLE, follow_symlinks=False) == _identity(status)
+    except OSError:  # no mark, or a file system without attributes
+        return False
+
+
+def _mark_whole(descriptor: int) -> None:
+    # Without it nothing is wrong: the file is only waited for if its last line has no end.
+    with suppress(OSError):
+        os.setxattr(descriptor, WHOLE, _identity(os.fstat(descriptor)))
+
+
+def _identity(status: os.stat_result) -> bytes:
+    return b"%d %d" % (status.st_size, status.st_mtime_ns)
 
 
 def place(hidden: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from streaming import archive
+from streaming import archive, files
 from streaming.files import File
 
 PATIENCE = 5  # times as long while the last line has no end
@@ -38,8 +38,8 @@ class Settling:
     Which files of a landing zone are whole; remembers since when it has seen those that may not be.
 
     Guarantee: a file whose last line has no end is taken for whole only after it was seen unchanged
-    (size, mtime, inode) for five times `seconds`, whatever its times say, and with a warning. Several
-    threads may ask.
+    (size, mtime, inode) for five times `seconds`, whatever its times say, and with a warning; or at once
+    where `drop` wrote it. Several threads may ask.
     """
 
     def __init__(self, landing_zone: Path, seconds: float) -> None:
@@ -67,7 +67,11 @@ class Settling:
         if not stat.S_ISREG(status.st_mode):
             return True
         # Only files that were whole get into the archive.
-        if not archive.is_in(file.path) and _is_open(path, status.st_size):
+        if (
+            not archive.is_in(file.path)
+            and _is_open(path, status.st_size)
+            and not files.is_marked_whole(path, status)
+        ):
             return self._is_taken(file.path, status)
         if status.st_ctime_ns > status.st_mtime_ns:
             return True

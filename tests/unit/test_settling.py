@@ -234,3 +234,17 @@ def test_files_that_are_gone_are_forgotten(zone: Path, monkeypatch: pytest.Monke
             (zone / f"{n}.csv").unlink()
 
     assert list(watcher._sights) == ["0.csv", "3.csv", "4.csv"]
+
+
+def test_a_dropped_file_is_whole_whatever_it_ends_with_until_it_changes(
+    zone: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x.csv").write_text(HALF)
+    files.drop(tmp_path / "x.csv", zone)
+    assert settled(zone, now(zone, "x.csv"), 3600)
+    (zone / "x.csv").chmod(0o600)
+    assert settled(zone, now(zone, "x.csv"), 3600)
+
+    with (zone / "x.csv").open("a") as writer:
+        writer.write("1")
+    assert not settled(zone, now(zone, "x.csv"), 3600)
