@@ -18,7 +18,7 @@ import typer
 
 from streaming import files, logs, quarantine, server, settings, streams, views, work
 from streaming.claim import waiting
-from streaming.errors import CityFeaturesError, Stopped
+from streaming.errors import CityFeaturesError, KeyRefused, Stopped
 from streaming.settings import Settings
 from streaming.store import connect
 
@@ -103,7 +103,14 @@ def run(
             for key in totals:
                 totals[key] += getattr(outcome, key)
 
-    ended_by = work.ingest(config, store, report, follow=follow)
+    refused: KeyRefused | None = None
+    ended_by = None
+    try:
+        ended_by = work.ingest(config, store, report, follow=follow)
+    except KeyRefused as error:
+        if not outcomes:
+            raise
+        refused = error  # the other files were counted: what was done is shown first
     unfinished = [] if follow or ended_by is None else [file.path for file in waiting(config, store)]
     seconds = round(time.monotonic() - started, 3)
     if as_json:
@@ -118,6 +125,8 @@ def run(
         emit(document | {"seconds": seconds})
     elif not follow:
         views.run(list(outcomes.values()), totals, seconds, unfinished)
+    if refused is not None:
+        raise refused
     if unfinished and ended_by is not None:
         files_wait = "1 file waits" if len(unfinished) == 1 else f"{len(unfinished):,} files wait"
         typer.echo(f"stopped by {ended_by.name}: {files_wait} for the next run", err=True)

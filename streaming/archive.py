@@ -20,7 +20,7 @@ from uuid import uuid4
 import structlog
 
 from streaming import files, moving, quarantine
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, LandingZoneAway
 from streaming.files import File
 from streaming.moving import DIRECTORY
 from streaming.records import Record
@@ -66,13 +66,21 @@ def landed_as(path: str, record: Record) -> str:
 def listing(landing_zone: Path) -> list[File]:
     """Return the files of the archive in ingest order; links to directories are not followed."""
     directory = landing_zone / DIRECTORY
-    if directory.is_symlink() or not directory.is_dir():
-        if os.path.lexists(directory):
-            what = "is not a directory: nothing is read there"
-            _say(landing_zone, NotADirectoryError(errno.ENOTDIR, what, str(directory)))
-        return []
     try:
+        if directory.is_symlink() or not directory.is_dir():
+            if os.path.lexists(directory):
+                what = "is not a directory: nothing is read there"
+                _say(landing_zone, NotADirectoryError(errno.ENOTDIR, what, str(directory)))
+            return []
         months = moving.months(landing_zone)
+    except PermissionError as error:
+        if not os.access(landing_zone, os.X_OK):
+            raise LandingZoneAway(
+                f"landing zone {landing_zone} can not be looked into: {error.strerror}; "
+                "make it readable, with its x bits"
+            ) from None
+        _say(landing_zone, error)
+        return []
     except OSError as error:
         _say(landing_zone, error)
         return []

@@ -45,11 +45,11 @@ _ACCIDENT = re.compile(
 _EITHER = re.compile(f"Ô{_AFTER_CAPITAL}(?![A-Za-z\x80-\U0010ffff])")  # METRÔ, or PORÃ before a quote
 
 
-def is_proof(text: str) -> bool:
-    """Return whether valid UTF-8, as text, has a character that is none by accident."""
+def is_proof(text: str, start: int = 0) -> bool:
+    """Return whether valid UTF-8, as text from `start` on, has a character that is none by accident."""
     return any(
         not _ACCIDENT.match(text, one.start()) and not _EITHER.match(text, one.start())
-        for one in _BEYOND_ASCII.finditer(text)
+        for one in _BEYOND_ASCII.finditer(text, start)
     )
 
 

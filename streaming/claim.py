@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -55,7 +56,7 @@ def rebuilding(settings: Settings, stop: threading.Event) -> AbstractContextMana
 
 def clean(settings: Settings, store: Store) -> None:
     """Remove what an interrupted rebuild left in Redis, unless one is under way."""
-    with (settings.checkpoints / f".{REBUILD}.lock").open("w") as lock:
+    with _opened(settings, REBUILD) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,18 +64,21 @@ def clean(settings: Settings, store: Store) -> None:
         shadow.clean(store)
 
 
+def _opened(settings: Settings, name: str) -> IO[str]:
+    path = settings.checkpoints.absolute() / f".{name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w")
+    except OSError as error:
+        raise _refused(Path(error.filename or path), error) from None
+
+
 @contextmanager
 def _locked(
     settings: Settings, name: str, mode: int, stop: threading.Event, said: str
 ) -> Iterator[None]:
     """Hold a lock among the processes with these checkpoints; raise Stopped if `stop` comes first."""
-    path = settings.checkpoints.absolute() / f".{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    except OSError as error:
-        raise _refused(path.parent, error) from None
-    with lock:
+    with _opened(settings, name) as lock:
         waited = False
         while True:
             if stop.is_set():

@@ -200,7 +200,8 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             f"{error.filename or source} could not be dropped: {error.strerror}"
         ) from None
     finally:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong is said already
+            hidden.unlink()
 
 
 def is_marked_whole(path: Path, status: os.stat_result) -> bool:

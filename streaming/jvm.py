@@ -11,7 +11,6 @@ does. Nothing of PySpark is imported here: that is done while the JVM starts.
 import json
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from urllib.parse import quote
 import structlog
 
 from streaming import environment, java, scratch
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, Stopped
 
 HOME = Path(sys.prefix) / "share" / "city-features"
 
@@ -94,18 +93,21 @@ class Starting:
                 "SPARK_LOCAL_DIRS": self.plain,
                 "_PYSPARK_DRIVER_CONN_INFO_PATH": f"{self.plain}/{self._told.name}",
             },
-            # Ctrl-C is for the program, which ends the JVM when it is done with it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            # Signals to the group are for the program, which ends the JVM when it is done with it.
+            process_group=0,
         )
 
-    def gateway(self) -> tuple[int, str]:
+    def gateway(self, stop: threading.Event | None = None) -> tuple[int, str]:
         """
         Wait for it, and return the port and the secret of its gateway.
 
         Raises:
             RuntimeError: it ended at once.
+            Stopped: `stop` was set before it was there.
         """
         while not self._told.exists():
+            if stop is not None and stop.is_set():
+                raise Stopped("stopped while Spark started; nothing was begun")
             if self.process.poll() is not None:
                 raise RuntimeError(f"Java ended with {self.process.returncode}")
             time.sleep(_POLL)

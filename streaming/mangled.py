@@ -9,7 +9,7 @@ EXAMPLE_LENGTH = 60
 
 # Beyond ASCII, names of Brazilian places have these letters, and these signs.
 _LETTERS = "ÁÂÃÀÇÉÊÍÑÓÔÕÚÜáâãàçéêíñóôõúü"
-_SIGNS = r"ªº°\x{B4}\x{B7}\x{2010}-\x{2014}\x{2018}\x{2019}\x{201C}\x{201D}"
+_SIGNS = r"ªº°\x{B4}\x{B7}\x{2010}-\x{2014}\x{2018}\x{2019}\x{201C}\x{201D}\x{20AC}"
 _BLANKS = r"\x{A0}\x{2000}-\x{200D}\x{2028}\x{2029}\x{202F}"
 # What single bytes, or pairs of them, become in the wrong encoding: letters and signs of Europe and the
 # Middle East, punctuation, lines and boxes, U+FFFD. Not Asian letters, nor emoji.

@@ -9,11 +9,13 @@ batch is repeated.
 UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,18 +47,20 @@ def write(
 
 def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
     target = _path(directory, file)
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        with suppress(OSError):  # nothing has to be written, so nothing stops: at most old rows stay
+            target.unlink()
+        return 0
     hidden = target.with_name(f".{uuid4().hex}")
     count = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with hidden.open("x", encoding="utf-8", errors="backslashreplace") as writer:
-            for row in rows:
+            for count, row in enumerate(chain([first], remaining), 1):  # noqa: B007  the count is used
                 writer.write(json.dumps({"file": file, **row}, ensure_ascii=False) + "\n")
-                count += 1
-        if count:
-            hidden.replace(target)
-        else:
-            target.unlink(missing_ok=True)
+        hidden.replace(target)
     finally:
         with suppress(OSError):  # what went wrong is said already
             hidden.unlink()
@@ -70,7 +74,7 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
     Raises:
         EnvironmentRefused: the directory may not be read.
     """
-    if directory.exists() and not os.access(directory, os.R_OK | os.X_OK):
+    if not os.access(directory, os.R_OK | os.X_OK) and os.path.lexists(directory):
         raise EnvironmentRefused(
             f"quarantine {directory} cannot be read: make it readable, then try again"
         )
@@ -79,7 +83,12 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
         exact = _path(directory, file)
         paths = [p for p in paths if p == exact or ("/" not in file and p.name == exact.name)]
     for path in paths:
-        yield from _rows(path)
+        try:
+            yield from _rows(path)
+        except OSError as error:
+            raise EnvironmentRefused(
+                f"{path} cannot be read: {error.strerror}; make it readable or delete it"
+            ) from None
 
 
 def has(directory: Path, file: str) -> bool:
@@ -104,8 +113,15 @@ def keep(directory: Path, files: Iterable[str]) -> None:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8") as reader:
-        yield from map(json.loads, reader)
+    """Yield the rows of a file; raises OSError, also where a line is not ours, or cut."""
+    with path.open(encoding="utf-8", errors="replace") as reader:
+        for number, line in enumerate(reader, 1):
+            try:
+                row = json.loads(line)
+                row["file"], row["reason"], row["raw"]
+            except (ValueError, TypeError, KeyError):
+                raise OSError(errno.EINVAL, f"line {number} is not a rejected row", str(path)) from None
+            yield row
 
 
 def _all(directory: Path) -> list[Path]:

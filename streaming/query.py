@@ -5,7 +5,6 @@ Spark's checkpoint only saves second looks. What Redis has no record of is inges
 checkpoint says: files overwritten in place, files with old times, and all that Redis lost.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from streaming import archive, cluster, features, files, rehearsal, session
+from streaming.aside import Aside
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed, Stopped
 from streaming.files import File
@@ -30,6 +30,8 @@ from streaming.store import Store, revive
 
 POLL = 0.1
 ALONE = 1.0  # seconds between looks without Spark's
+
+SPARK_ENDED = "Spark's JVM has ended (killed, or out of memory); what was committed stays. Run again"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.query")
 
@@ -53,8 +55,8 @@ class Query:
         self._ingest = Ingest(spark, store, settings)
         self._settling = Settling(settings.landing_zone, settings.settle_seconds)
         self._unsettled: set[str] = set()
-        self._aside: dict[File, float] = {}
-        self._following = False
+        self._aside = Aside()
+        self._closed: list[str] = []
         self._error: BaseException | None = None
 
     def run_available(self, checkpoint: Path) -> None:
@@ -90,8 +92,9 @@ class Query:
         """Have the stream find all there is; return its failure if files can be found without it."""
         try:
             if query := self._start(checkpoint, follow=False):
-                while query.isActive and not self._stop.wait(POLL):
-                    pass
+                with self._spark_errors():
+                    while query.isActive and not self._stop.wait(POLL):
+                        pass
                 self._end(query)
         except RunFailed as error:
             if not session.is_alive():
@@ -112,7 +115,7 @@ class Query:
         """
         outage = Outage(self._stop)
         begun = False
-        self._following = True
+        self._aside.seconds = self._settings.reconcile_seconds
         while not self._stop.is_set():
             try:
                 revive(self._settings)
@@ -137,7 +140,11 @@ class Query:
         due = time.monotonic() + seconds
         again = time.monotonic() + self._settings.reconcile_seconds
         try:
-            while not self._stop.wait(POLL) and (query.isActive if query else time.monotonic() < again):
+            while not self._stop.wait(POLL) and (
+                self._is_active(query) if query else time.monotonic() < again
+            ):
+                if not session.is_alive():
+                    raise RunFailed(SPARK_ENDED)
                 if self._unsettled or time.monotonic() > due:
                     self._reconcile()
                     due = time.monotonic() + seconds
@@ -148,11 +155,14 @@ class Query:
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
         """Start the stream, but not where Spark would fail, or follow links in circles."""
         zone = self._settings.landing_zone
-        if closed := files.closed_directories(zone):
-            log.warning(
-                "directories that Spark cannot look into: files are looked for once a second",
-                directories=closed[:10],
-            )
+        closed, before = files.closed_directories(zone), self._closed
+        self._closed = closed
+        if closed:
+            if closed != before:
+                log.warning(
+                    "directories that Spark cannot look into: files are looked for once a second",
+                    directories=closed[:10],
+                )
             return None
         try:
             features.pattern(zone)
@@ -186,7 +196,7 @@ class Query:
         """Ingest what has no record; return the files that do not stand still yet."""
         before = set(self._unsettled)
         unrecorded = waiting(self._settings, self._store)
-        self._aside = {file: at for file, at in self._aside.items() if file in unrecorded}
+        self._aside.keep(unrecorded)
         unsettled = self._ingest_settled(unrecorded)
         self._unsettled -= before - set(unsettled)  # gone, or counted by another run
         return unsettled
@@ -197,7 +207,7 @@ class Query:
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in files.batches([f for f in still if self._is_due(f)], *bounds):
+        for batch in files.batches(filter(self._aside.is_due, still), *bounds):
             try:
                 with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
                     outcomes = self._ingest(batch)
@@ -207,29 +217,22 @@ class Query:
                     archive.sweep(settings, self._store)
             except Stopped:
                 break
-            self._set_aside(batch, outcomes)
+            self._aside.note(batch, outcomes)
             self._report(outcomes)
         return sorted(left)
 
-    def _is_due(self, file: File) -> bool:
-        """Return whether to read a file now: not at once again where it just failed."""
-        return time.monotonic() >= self._aside.get(file, 0)
-
-    def _set_aside(self, batch: list[File], outcomes: list[Outcome]) -> None:
-        """Leave files that failed, or that may not be read, alone until the next regular look."""
-        failed = {o.file for o in outcomes if o.state in ("failed", "unreadable")}
-        again = time.monotonic() + (self._settings.reconcile_seconds if self._following else math.inf)
-        for file in batch:
-            if file.path in failed:
-                self._aside[file] = again
-            else:
-                self._aside.pop(file, None)
+    def _is_active(self, query: StreamingQuery) -> bool:
+        with self._spark_errors():
+            return query.isActive
 
     def _end(self, query: StreamingQuery) -> None:
         """Stop the query after the batch in hand, and raise what made it fail."""
-        with self._ingest.turn:
-            failed = query.exception()
-        query.stop()
+        if not session.is_alive():
+            raise RunFailed(SPARK_ENDED) from self._error
+        with self._spark_errors():
+            with self._ingest.turn:
+                failed = query.exception()
+            query.stop()
         if isinstance(self._error, CityFeaturesError):
             raise self._error
         if failed is not None:
@@ -242,8 +245,9 @@ class Query:
     def _spark_errors(self) -> Iterator[None]:
         try:
             yield
-        except (PySparkException, Py4JError) as error:  # the latter: no room, no right, no JVM
-            raise RunFailed(_cause(error)) from error
+        # Py4JError: no room, or no right to write; the others too: no JVM.
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            raise RunFailed(_cause(error) if session.is_alive() else SPARK_ENDED) from error
 
 
 def _cause(error: Exception) -> str:

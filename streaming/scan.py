@@ -41,13 +41,15 @@ def scan(source: IO[bytes]) -> Scan:
     """Look at all of a file once."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     valid, beyond_ascii, proven, wide, last = True, False, False, False, b""
+    before = " "
     returns = feeds = pairs = quotes = 0
     for chunk in chunks(source):
         if valid and not (chunk.isascii() and not decoder.getstate()[0]):
             beyond_ascii = True
             try:
-                text = decoder.decode(chunk)
-                proven = proven or charset.is_proof(text)
+                text = before + decoder.decode(chunk)
+                proven = proven or charset.is_proof(text, 1)
+                before = text[-1]
             except UnicodeDecodeError:
                 valid = False
         if b"\r" in chunk:

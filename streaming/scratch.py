@@ -34,14 +34,32 @@ def parent() -> Path:
     """
     listed = os.environ.get("SPARK_LOCAL_DIRS", "")
     for path in (Path(listed), Path(listed.split(",")[0])):
-        if path.is_absolute() and path.is_dir() and os.access(path, os.W_OK | os.X_OK):
+        if (
+            _is_utf8(path)
+            and path.is_absolute()
+            and os.access(path, os.W_OK | os.X_OK)
+            and path.is_dir()
+        ):
             return path
     try:
-        return Path(tempfile.gettempdir())
+        directory = Path(tempfile.gettempdir())
     except FileNotFoundError as error:
         raise EnvironmentRefused(
             f"no temporary directory can be written: {error.strerror}; set TMPDIR to one that can"
         ) from None
+    if not _is_utf8(directory):
+        raise EnvironmentRefused(
+            f"Java cannot write to {str(directory)!r}, whose name is not UTF-8; set TMPDIR to another"
+        )
+    return directory
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def make(directory: Path | None = None, prefix: str = PREFIX) -> Path:

@@ -28,20 +28,25 @@ _FILE_MANAGER = (
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.session")
 
 
-def start(settings: Settings, starting: jvm.Starting | None = None) -> SparkSession:
+def start(
+    settings: Settings, starting: jvm.Starting | None = None, stop: threading.Event | None = None
+) -> SparkSession:
     """
     Start Spark, in a JVM that may be on its way, or return the session that runs already.
 
     Raises:
+        Stopped: `stop` was set while the JVM started.
         EnvironmentRefused: there is no Java 17 or newer, the machine lacks something else, or the master
             cannot be reached.
     """
+    # Py4J tells the root logger, which would print it, whatever it raises too.
+    logging.getLogger().addHandler(logging.NullHandler())
     local = cluster.is_local(settings.spark_master)
     environment.adopt(local=local)
     if settings.spark_master.startswith("spark://"):
         _look(settings.spark_master)
     if SparkContext._gateway is None:
-        gateway = _local(starting or jvm.start()) if local else _cluster(settings.spark_master)
+        gateway = _local(starting or jvm.start(), stop) if local else _cluster(settings.spark_master)
         SparkContext._ensure_initialized(gateway=gateway)
     conf = {
         "spark.ui.enabled": "false",
@@ -182,16 +187,16 @@ def cause(error: Exception) -> str:
     return lines[0] if lines else "no reason given"
 
 
-def _local(starting: jvm.Starting) -> Any:
+def _local(starting: jvm.Starting, stop: threading.Event | None) -> Any:
     """Return the gateway of a JVM on its way; of another one, started as Spark does, if it fails."""
     try:
-        port, secret = starting.gateway()
+        port, secret = starting.gateway(stop)
     except RuntimeError as error:
         log.info("the JVM does not start as prepared", why=str(error))
         scratch.remove(starting.directory)
         starting = jvm.start(prepared=False)
         try:
-            port, secret = starting.gateway()
+            port, secret = starting.gateway(stop)
         except RuntimeError as again:
             scratch.remove(starting.directory)
             raise EnvironmentRefused(

@@ -94,8 +94,10 @@ class Settings(BaseSettings):
     ] = ByteSize(1024**3)
     spark_master: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, min_length=1),
-        Field(description="Spark's master"),
+        StringConstraints(
+            strip_whitespace=True, pattern=r"^(local(-cluster)?(\[.+\])?|spark://.+|yarn|k8s://.+)$"
+        ),
+        Field(description="Spark's master: local[*], spark://host:port, yarn or k8s://…"),
     ] = "local[*]"
     log_format: Annotated[
         Literal["console", "json"], BeforeValidator(_choice), Field(description="how logs are written")

@@ -6,18 +6,22 @@ of the file prove nothing, as chmod, chown, a link or a writer whose clock is ah
 is waited for by our own clock. Whole lines may be taken early: the rest is read later.
 """
 
+import gzip
 import os
 import stat
 import threading
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from streaming import archive, files
+from streaming.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 from streaming.files import File
 
+PIECE = 1024 * 1024
 PATIENCE = 5  # times as long while the last line has no end
 FEW = 1000
 
@@ -31,6 +35,7 @@ class Sight:
     identity: tuple[int, int, int]
     since: float
     taken: bool = False
+    open: bool | None = None
 
 
 class Settling:
@@ -69,8 +74,8 @@ class Settling:
         # Only files that were whole get into the archive.
         if (
             not archive.is_in(file.path)
-            and _is_open(path, status.st_size)
             and not files.is_marked_whole(path, status)
+            and self._is_open(file.path, status)
         ):
             return self._is_taken(file.path, status)
         if status.st_ctime_ns > status.st_mtime_ns:
@@ -81,6 +86,15 @@ class Settling:
         if status.st_ctime_ns < status.st_mtime_ns:  # somebody set a time that is still to come
             return True
         return self._quiet(self._sight(file.path, status)) >= self._seconds  # a clock is not ours
+
+    def _is_open(self, path: str, status: os.stat_result) -> bool:
+        """Return whether the last line has no end: inside a gzip file too, looked at once as it is."""
+        if not files.is_packed(path):
+            return _is_open(self._landing_zone / path, status.st_size)
+        sight = self._sight(path, status)
+        if sight.open is None:
+            sight.open = _is_open_inside(self._landing_zone / path, status.st_size)
+        return sight.open
 
     def _is_taken(self, path: str, status: os.stat_result) -> bool:
         """Return whether a file with an open last line was waited for long enough; warn of it once."""
@@ -115,7 +129,7 @@ class Settling:
 
 def _is_open(path: Path, size: int) -> bool:
     """Return whether the last line has no end; so may that of a file that can not be read here."""
-    if size == 0 or path.name.lower().endswith(".gz"):
+    if size == 0:
         return False
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -125,3 +139,21 @@ def _is_open(path: Path, size: int) -> bool:
             os.close(descriptor)
     except OSError:
         return True
+
+
+def _is_open_inside(path: Path, size: int) -> bool:
+    """
+    Return whether the last line in a gzip file has no end: a writer may append, member by member.
+
+    One that is broken may be half, and is read again when it changes; so is one that is no gzip at all.
+    """
+    last, unpacked = b"", 0
+    try:
+        with gzip.open(path) as reader:
+            while chunk := reader.read(PIECE):
+                last, unpacked = chunk[-1:], unpacked + len(chunk)
+                if unpacked > max(UNPACKED_BYTES, UNPACKED_RATIO * size):  # a bomb: rejected when read
+                    return False
+    except (OSError, EOFError, zlib.error):
+        return False
+    return last not in (b"", b"\n", b"\r")

@@ -170,6 +170,11 @@ class Store:
                 f"Redis at {self.place} does not let this user run {detail} on key {key!r}; "
                 "nothing was written"
             )
+        if kind == "limit":
+            raise KeyRefused(
+                f"key {key!r}: {detail}, beyond which cents are not exact; the key is right as it is. "
+                "Nothing of the file was counted: correct it or delete it"
+            )
         if kind == "key":
             raise KeyRefused(
                 f"key {key!r} {detail}; nothing was written. Move or delete it, then run again"

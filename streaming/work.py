@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import structlog
 from rich.console import Console
 
 from streaming import archive, jvm
 from streaming.claim import claimed, clean, waiting
-from streaming.errors import CityFeaturesError, RedisUnavailable, Stopped
+from streaming.errors import CityFeaturesError, RedisUnavailable, RunFailed, Stopped
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.store import Store
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from streaming.audit import Audit
     from streaming.ingest import Outcome
     from streaming.rebuild import Rebuilt
+
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.work")
 
 
 class Stop(threading.Event):
@@ -58,7 +62,12 @@ def ingest(
             from streaming.query import Query
 
             query = Query(spark, store, config, stop, told)
-            (query.follow if follow else query.run_available)(checkpoint)
+            try:
+                (query.follow if follow else query.run_available)(checkpoint)
+            except RunFailed as error:
+                if not stop.is_set():
+                    raise
+                log.info("failed while it was being stopped", why=str(error))
     return stop.number
 
 
@@ -121,7 +130,7 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
             from streaming import query, session  # noqa: F401
 
             try:
-                sessions.append(session.start(config, starting))
+                sessions.append(session.start(config, starting, stop))
             except BaseException:  # Ctrl-C too: without its session nobody else would end the JVM
                 if starting is not None:
                     starting.process.kill()

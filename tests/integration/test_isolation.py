@@ -1,8 +1,11 @@
 """One file can never cost the others: whatever fails while it is read, it alone has failed."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streaming.errors import KeyRefused
@@ -104,3 +107,49 @@ def test_a_key_in_the_way_keeps_only_the_files_of_its_city_from_counting(service
     service.redis.delete("Belém")
     service.holds(first, last)
     assert [(o.file, o.new) for o in service.run()] == [("b.csv", 1)]
+
+
+def test_the_end_of_sparks_jvm_ends_a_run_with_one_line(program: Program, service: Service) -> None:
+    first = service.put("a.csv", [row(1)])
+    started = program.start("run", "--follow", LOG_FORMAT="json")
+    until(lambda: "a.csv" in service.records(), 60, what="the first file")
+    (java,) = [p for p in psutil.Process(started.pid).children() if "java" in p.name()]
+    java.kill()
+    _, errors = started.communicate(timeout=60)
+
+    assert started.returncode == 1, errors
+    assert errors.splitlines()[-1].startswith("error: Spark's JVM has ended")
+    assert "Traceback" not in errors
+    service.holds(first)
+
+
+@pytest.mark.parametrize("follow", [False, True], ids=["run", "follow"])
+def test_a_signal_to_the_whole_process_group_is_like_one_to_the_program(
+    program: Program, service: Service, follow: bool
+) -> None:
+    """As systemd and timeout send it."""
+    contents = [service.put(f"{n:02d}.csv", [row(n)]) for n in range(30)]
+    arguments = ["run", "--json", *(["--follow"] if follow else [])]
+    started = program.start(*arguments, MAX_FILES_PER_TRIGGER="1")
+    until(lambda: int(service.redis.get("ingest:version") or 0) >= 2, 60, what="the second commit")
+    os.killpg(started.pid, signal.SIGTERM)
+    out, errors = started.communicate(timeout=60)
+
+    assert started.returncode == (0 if follow else 143), errors
+    assert "Traceback" not in errors
+    assert json.loads(out)["new"] == len(service.records()) < 30
+    service.holds(*contents[: len(service.records())])
+
+
+def test_a_run_told_to_stop_while_spark_starts_starts_no_other(
+    program: Program, service: Service
+) -> None:
+    service.put("a.csv", [row(1)])
+    started = program.start("run")
+    process = psutil.Process(started.pid)
+    until(lambda: [p for p in process.children() if "java" in p.name()], 60, what="the JVM")
+    os.killpg(started.pid, signal.SIGTERM)
+    _, errors = started.communicate(timeout=60)
+
+    assert started.returncode == 143, errors
+    assert errors.splitlines() == ["stopped by SIGTERM: 1 file waits for the next run"]

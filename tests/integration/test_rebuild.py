@@ -11,7 +11,7 @@ import pytest
 
 from streaming import archive, audit, claim, quarantine, shadow
 from streaming.claim import rebuilding
-from streaming.errors import Conflict, KeyRefused, RedisRefused, RunFailed
+from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
 from streaming.ingest import Outcome
 from streaming.rebuild import Rebuild, Rebuilt
 from streaming.records import Commit
@@ -383,3 +383,10 @@ def test_the_oracle_agrees(service: Service) -> None:
         rebuild(service)
     service.holds(*contents)
     assert service.features() == oracle.features(contents)
+
+
+def test_a_lock_that_cannot_be_written_is_named(service: Service) -> None:
+    (service.settings.checkpoints / ".rebuild.lock").mkdir()  # as one of root's, for another user
+
+    with pytest.raises(EnvironmentRefused, match=r"checkpoints .*rebuild\.lock can not be written"):
+        claim.clean(service.settings, service.store())

@@ -89,3 +89,10 @@ def test_every_byte_of_windows_1252_is_text_and_comes_back() -> None:
     assert len(set(text)) == 256
     assert text.encode()  # valid text: no surrogates
     assert charset.escaped(text, WINDOWS).encode(WINDOWS, "surrogateescape") == every
+
+
+@pytest.mark.parametrize("before", range(-3, 3))
+def test_an_accident_is_one_where_two_chunks_meet_too(before: int) -> None:
+    content = b"x" * (scan.CHUNK - 6 + before) + b"\nMACEI\xd3\xa0\n"
+
+    assert encoding(content) == WINDOWS

@@ -149,3 +149,23 @@ def test_only_the_rows_of_files_that_are_kept_stay(tmp_path: Path) -> None:
         quarantine.write(tmp_path, name, [("no", name)])
     quarantine.keep(tmp_path, ["b.csv", "c.csv"])
     assert [r["file"] for r in quarantine.rows(tmp_path)] == ["b.csv"]
+
+
+@pytest.mark.parametrize("content", ["x\n", "{}\n", "[]\n", '{"file": "a.csv", "rea'])
+def test_a_line_that_is_no_rejected_row_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv.jsonl").write_text(content)
+
+    with pytest.raises(EnvironmentRefused, match="line 1 is not a rejected row"):
+        list(quarantine.rows(tmp_path))
+    with pytest.raises(OSError, match="line 1 is not a rejected row"):
+        quarantine.rename(tmp_path, "a.csv", "_archive/2026-11/a.csv")
+
+
+def test_where_nothing_is_rejected_a_quarantine_that_cannot_be_written_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert quarantine.write(tmp_path / "file", "a.csv", []) == 0
+    with pytest.raises(EnvironmentRefused, match="can not be written"):
+        quarantine.write(tmp_path / "file", "a.csv", [("reason", "raw")])

@@ -1,5 +1,6 @@
 """When a file is whole: never with half a row in it, however its times look."""
 
+import gzip
 import os
 import time
 from collections.abc import Callable
@@ -248,3 +249,25 @@ def test_a_dropped_file_is_whole_whatever_it_ends_with_until_it_changes(
     with (zone / "x.csv").open("a") as writer:
         writer.write("1")
     assert not settled(zone, now(zone, "x.csv"), 3600)
+
+
+def test_half_a_row_inside_gzip_is_waited_for_too(zone: Path) -> None:
+    """A writer may append members: each is whole gzip, and may end in half a row."""
+    half, whole = gzip.compress(HALF.encode()), gzip.compress((HALF + "00.00\n").encode())
+    for name, content in (("half.csv.gz", half), ("HALF.CSV.GZ", half + half), ("x.csv.gz", whole)):
+        (zone / name).write_bytes(content)
+        (zone / name).chmod(0o600)
+    watcher = Settling(zone, 0.02)
+    files_ = {name: now(zone, name) for name in ("half.csv.gz", "HALF.CSV.GZ", "x.csv.gz")}
+
+    assert [watcher.settled(file) for file in files_.values()] == [False, False, True]
+    time.sleep(0.15)
+    assert all(watcher.settled(file) for file in files_.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"a" * 99)[:-9]])
+def test_a_broken_gzip_file_is_rejected_not_waited_for(zone: Path, content: bytes) -> None:
+    (zone / "x.csv.gz").write_bytes(content)
+    (zone / "x.csv.gz").chmod(0o600)
+
+    assert settled(zone, now(zone, "x.csv.gz"), 3600) or not content
