@@ -13,6 +13,7 @@ CityFeaturesError
     ├── EnvironmentRefused    Java, a directory, a server binary or a setting is missing or wrong
     │   └── LandingZoneAway   the landing zone cannot be listed; an always-on service waits for it
     └── RunFailed             Spark gave up on a run
+        ├── SparkEnded        Spark's JVM is gone
         └── Stopped           SIGTERM or SIGINT ended it before its end
 """
 
@@ -69,6 +70,15 @@ class RunFailed(Permanent):
 
 class LandingZoneAway(EnvironmentRefused):
     """The landing zone, or the archive in it, cannot be listed."""
+
+
+class SparkEnded(RunFailed):
+    """Spark's JVM ended by itself, or was killed; only another process can go on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Spark's JVM has ended (killed, or out of memory); what was committed stays. Run again"
+        )
 
 
 class Stopped(RunFailed):

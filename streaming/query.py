@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -20,7 +20,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from streaming import archive, cluster, features, files, rehearsal, session
 from streaming.aside import Aside
 from streaming.claim import waiting, writing
-from streaming.errors import CityFeaturesError, RunFailed, Stopped
+from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
 from streaming.files import File
 from streaming.ingest import Ingest, Outcome
 from streaming.outage import Outage, is_outage
@@ -30,8 +30,6 @@ from streaming.store import Store, revive
 
 POLL = 0.1
 ALONE = 1.0  # seconds between looks without Spark's
-
-SPARK_ENDED = "Spark's JVM has ended (killed, or out of memory); what was committed stays. Run again"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.query")
 
@@ -96,9 +94,9 @@ class Query:
                     while query.isActive and not self._stop.wait(POLL):
                         pass
                 self._end(query)
+        except SparkEnded:
+            raise
         except RunFailed as error:
-            if not session.is_alive():
-                raise
             log.warning("the stream failed: going on without it", why=str(error))
             return error
         return None
@@ -111,7 +109,7 @@ class Query:
 
         Raises:
             CityFeaturesError: nothing works from the start, and waiting would not help.
-            RunFailed: Spark itself has ended.
+            SparkEnded: there is no JVM any more.
         """
         outage = Outage(self._stop)
         begun = False
@@ -128,8 +126,10 @@ class Query:
                     log.info("following", landing_zone=str(self._settings.landing_zone))
                 begun = True
                 self._watch(query)
+            except SparkEnded:
+                raise
             except CityFeaturesError as error:
-                if not session.is_alive() or not (begun or is_outage(error)):
+                if not (begun or is_outage(error)):
                     raise
                 outage.wait(error)
 
@@ -144,7 +144,7 @@ class Query:
                 self._is_active(query) if query else time.monotonic() < again
             ):
                 if not session.is_alive():
-                    raise RunFailed(SPARK_ENDED)
+                    raise SparkEnded
                 if self._unsettled or time.monotonic() > due:
                     self._reconcile()
                     due = time.monotonic() + seconds
@@ -228,7 +228,7 @@ class Query:
     def _end(self, query: StreamingQuery) -> None:
         """Stop the query after the batch in hand, and raise what made it fail."""
         if not session.is_alive():
-            raise RunFailed(SPARK_ENDED) from self._error
+            raise SparkEnded from self._error
         with self._spark_errors():
             with self._ingest.turn:
                 failed = query.exception()
@@ -245,9 +245,12 @@ class Query:
     def _spark_errors(self) -> Iterator[None]:
         try:
             yield
-        # Py4JError: no room, or no right to write; the others too: no JVM.
-        except (PySparkException, Py4JError, ConnectionError) as error:
-            raise RunFailed(_cause(error) if session.is_alive() else SPARK_ENDED) from error
+        except (Py4JNetworkError, ConnectionError) as error:  # its process may take a moment to end
+            raise SparkEnded from error
+        except (PySparkException, Py4JError) as error:  # the latter: no room, or no right to write
+            if not session.is_alive():
+                raise SparkEnded from error
+            raise RunFailed(_cause(error)) from error
 
 
 def _cause(error: Exception) -> str:

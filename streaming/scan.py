@@ -52,6 +52,8 @@ def scan(source: IO[bytes]) -> Scan:
                 before = text[-1]
             except UnicodeDecodeError:
                 valid = False
+        else:
+            before = chr(chunk[-1])
         if b"\r" in chunk:
             returns += chunk.count(b"\r")
             pairs += chunk.count(b"\r\n")

@@ -84,6 +84,8 @@ def start(
         raise EnvironmentRefused(
             f"Spark did not start at {settings.spark_master}: {why}; {_advice(local, why)}"
         ) from None
+    # It would print a traceback when the JVM goes: that is said otherwise.
+    spark.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
     threading.Thread(target=_warm, args=(spark,), daemon=True).start()
     if not local:
         cluster.watch(spark)
@@ -99,9 +101,7 @@ def stop(spark: SparkSession) -> None:
     """
     context = spark.sparkContext
     if str(context.master).startswith("local"):
-        # PySpark and Py4J would tell that it is gone.
-        context._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
-        logging.disable()
+        logging.disable()  # Py4J would tell that it is gone
     else:
         spark.stop()
     _end()

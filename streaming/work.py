@@ -125,16 +125,12 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
 
     def start() -> "SparkSession":
         if not sessions:
-            starting = jvm.start() if config.spark_master.startswith("local") else None
-            # All that will be needed, while the JVM starts.
-            from streaming import query, session  # noqa: F401
-
             try:
-                sessions.append(session.start(config, starting, stop))
-            except BaseException:  # Ctrl-C too: without its session nobody else would end the JVM
-                if starting is not None:
-                    starting.process.kill()
-                raise
+                sessions.append(_start(config, stop))
+            except CityFeaturesError:
+                if stop is None or not stop.is_set():
+                    raise
+                raise Stopped("stopped while Spark started; nothing was begun") from None
             if stop is not None:
                 stop.listen()  # PySpark put its own handler there
         return sessions[0]
@@ -146,6 +142,19 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
             from streaming import session
 
             session.stop(sessions[0])
+
+
+def _start(config: Settings, stop: Stop | None) -> "SparkSession":
+    starting = jvm.start() if config.spark_master.startswith("local") else None
+    # All that will be needed, while the JVM starts.
+    from streaming import query, session  # noqa: F401
+
+    try:
+        return session.start(config, starting, stop)
+    except BaseException:  # Ctrl-C too: without its session nobody else would end the JVM
+        if starting is not None:
+            starting.process.kill()
+        raise
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.harness import Program, Service, row, until
 
 # Python imports it at every start, the workers' too. The product knows nothing of it.
 SABOTAGE = """
-import os, signal
+import os, signal, sys
 really_open = os.open
 
 def sabotaged(path, *args, **kwargs):
@@ -26,7 +26,8 @@ def sabotaged(path, *args, **kwargs):
         raise MemoryError("out of memory")
     return really_open(path, *args, **kwargs)
 
-os.open = sabotaged
+if "pyspark.daemon" in sys.orig_argv:  # a worker, not the driver
+    os.open = sabotaged
 """
 BAD = {
     "killed.csv": "a worker process died",
