@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
 from streaming.store import Store
 
+PROBE = bytes(4096)
 REDIS = (6, 2)
 ROOM = 200 * 10**6
 """Bytes that have to be free for what Spark and DuckDB put aside."""
@@ -68,12 +70,17 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
     try:
         if make:
             directory.mkdir(exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        probe.write_bytes(PROBE)  # an empty file needs no room
+        for lock in directory.glob(".*.lock"):  # root's, after `sudo city-features …`
+            lock.open("a").close()
     except OSError as error:
+        where = error.filename or directory
         raise EnvironmentRefused(
-            f"{directory} can not be written: {error.strerror}; create it or set {setting}"
+            f"{where} can not be written: {error.strerror}; create it or set {setting}"
         ) from None
+    finally:
+        with suppress(OSError):  # what is wrong is said already
+            probe.unlink()
     return str(directory.absolute())
 
 
