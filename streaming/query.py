@@ -68,19 +68,17 @@ class Query:
         if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
             self._reconcile()  # what Redis lost, in its order, before what the stream would find first
         stream_failed = self._drain(checkpoint)
+        unsettled = self._reconcile()
+        # From here on: the pass before may have read for minutes.
         deadline = time.monotonic() + self._settings.settle_timeout
-        said = False
-        while left := self._reconcile():
-            if self._stop.is_set():
-                return
-            if time.monotonic() > deadline:
-                log.warning("still being written: left for the next run", files=left)
-                self._report([Outcome(p, 0, 0, 0, 0, "waiting", "being written") for p in left])
+        if unsettled:
+            log.info("waiting for files to stand still", files=unsettled)
+        while unsettled and not self._stop.wait(POLL):
+            unsettled = self._reconcile()
+            if unsettled and time.monotonic() > deadline:
+                log.warning("still being written: left for the next run", files=unsettled)
+                self._report([Outcome(p, 0, 0, 0, 0, "waiting", "being written") for p in unsettled])
                 break
-            if not said:
-                log.info("waiting for files to stand still", files=left)
-                said = True
-            self._stop.wait(POLL)
         for refused in self._ingest.refused.values():
             raise refused
         if stream_failed:
