@@ -107,7 +107,7 @@ FAULTS: dict[str, Callable[[World], str]] = {
 }
 
 
-NOTHING_COUNTS = "landing zone unreadable", "checkpoints read-only"
+NOTHING_COUNTS = ("landing zone unreadable",)
 """Where a run ends before it reads anything; where only the stream fails, files count without it."""
 
 QUICK = "landing zone unreadable", "checkpoints read-only", "checkpoints full"
