@@ -84,7 +84,7 @@ for i = 1, increments do
     end
     totals[i] = total + tonumber(ARGV[argument + 1])
     counts[i] = count + tonumber(ARGV[argument + 2])
-    if totals[i] > LIMIT then return refuse('limit', key, 'capital_social_total would pass 9e13') end
+    if totals[i] > LIMIT then return refuse('limit', key, 'would pass 9e13 in capital_social_total') end
     argument = argument + 3
 end
 for i = 1, blocks do

@@ -122,7 +122,7 @@ def dump(record: Record) -> str:
 
 def load(stored: bytes) -> Record:
     """Return a stored record; raises ValueError or TypeError where it is none."""
-    values: dict[str, Any] = json.loads(stored)
+    values: dict[str, Any] = dict(**json.loads(stored))
     earlier = tuple((int(version), str(at)) for version, at in values.pop("earlier_commits", ()))
     return Record(**values, earlier_commits=earlier)
 

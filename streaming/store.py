@@ -172,7 +172,7 @@ class Store:
             )
         if kind == "limit":
             raise KeyRefused(
-                f"key {key!r}: {detail}, beyond which cents are not exact; the key is right as it is. "
+                f"key {key!r} {detail}, beyond which cents are not exact; the key is right as it is. "
                 "Nothing of the file was counted: correct it or delete it"
             )
         if kind == "key":
