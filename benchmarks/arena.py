@@ -18,7 +18,7 @@ import redis
 from pyspark.java_gateway import launch_gateway
 
 from benchmarks.data import Features
-from streaming import server
+from streaming.store import local_server
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
@@ -84,7 +84,7 @@ class Arena:
         self.landing_zone = directory / "landing_zone"
         self.checkpoints = directory / "checkpoints"
         directory.mkdir(parents=True, exist_ok=True)
-        self.url = server.url(directory / "redis")
+        self.url = local_server.url(directory / "redis")
         self.url_of_others = self.url.removesuffix("/0") + "/1"
         self.redis: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.redis.config_set("slowlog-log-slower-than", 1000)
@@ -103,7 +103,7 @@ class Arena:
 
     def close(self) -> None:
         """Stop the server."""
-        server.stop(self.directory / "redis")
+        local_server.stop(self.directory / "redis")
 
     @contextmanager
     def one_jvm(self) -> Iterator[None]:

@@ -181,7 +181,8 @@ def novas_empresas() -> None:
     @task(retries=5, retry_delay=timedelta(seconds=5), max_retry_delay=timedelta(minutes=1))
     def verificar_redis() -> None:
         """Look at what a run needs, as `city-features check` does; tried again until Redis is there."""
-        from streaming import checks, settings, store
+        from streaming import checks, settings
+        from streaming.store import store
 
         config = settings.load()
         found = checks.run(config, lambda: store.connect(config, retries=1))
@@ -223,7 +224,8 @@ def novas_empresas() -> None:
         Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
         counted; is tried again where features and records do not agree: another writer may be between.
         """
-        from streaming import archive, readback, settings, store, views
+        from streaming import archive, readback, settings, views
+        from streaming.store import store
 
         start = datetime.fromisoformat(inicio)
         redis = store.connect(settings.load())

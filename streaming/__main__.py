@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streaming import files, logs, quarantine, server, settings, streams, views, work
+from streaming import files, logs, quarantine, settings, streams, views, work
 from streaming.claim import waiting
 from streaming.errors import CityFeaturesError, KeyRefused, Stopped
 from streaming.settings import Settings
-from streaming.store import connect
+from streaming.store import local_server
+from streaming.store.store import connect
 
 if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from streaming.ingest import Outcome
@@ -230,7 +231,9 @@ def rebuild(
 def url() -> None:
     """Print the URL in use, without a password; starts the server of its own if need be."""
     config = _configured()
-    typer.echo(config.redis_place if config.redis_url is not None else server.url(config.redis_dir))
+    typer.echo(
+        config.redis_place if config.redis_url is not None else local_server.url(config.redis_dir)
+    )
 
 
 @redis_app.command(
@@ -248,7 +251,7 @@ def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> 
 def stop() -> None:
     """Stop the server of its own; its data stays and comes back with the next command."""
     config = _configured()
-    stopped = server.stop(config.redis_dir)
+    stopped = local_server.stop(config.redis_dir)
     typer.echo(f"the server in {config.redis_dir} {'stopped' if stopped else 'did not run'}")
 
 

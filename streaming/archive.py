@@ -25,7 +25,7 @@ from streaming.files import File
 from streaming.moving import DIRECTORY
 from streaming.records import Record
 from streaming.settings import Settings
-from streaming.store import Store, batched
+from streaming.store.store import Store, batched
 
 MONTH = re.compile(rf"{DIRECTORY}/\d{{4}}-\d\d")
 AT_ONCE = 1000

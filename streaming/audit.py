@@ -23,7 +23,7 @@ from streaming.instants import Share
 from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings
 from streaming.sources import Rules, Source
-from streaming.store import Store
+from streaming.store.store import Store
 
 ATTEMPTS = 50
 INSTANT = "atualizado_em"

@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from streaming import environment, java, moving, scratch
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 
 PROBE = bytes(4096)
 REDIS = (6, 2)

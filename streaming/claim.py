@@ -9,11 +9,12 @@ from typing import IO
 
 import structlog
 
-from streaming import archive, files, shadow
+from streaming import archive, files
 from streaming.errors import EnvironmentRefused, Stopped
 from streaming.files import File
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store import rebuild_namespace
+from streaming.store.store import Store
 
 POLL = 0.05
 REBUILD = "rebuild"
@@ -61,7 +62,7 @@ def clean(settings: Settings, store: Store) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        shadow.clean(store)
+        rebuild_namespace.clean(store)
 
 
 def _opened(settings: Settings, name: str) -> IO[str]:

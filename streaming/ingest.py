@@ -24,7 +24,7 @@ from streaming.files import File, look
 from streaming.records import Commit, Record
 from streaming.settings import Settings
 from streaming.sources import Report, Rules
-from streaming.store import Store
+from streaming.store.store import Store
 
 ATTEMPTS = 20
 

@@ -10,12 +10,13 @@ import tempfile
 import threading
 from pathlib import Path
 
-from streaming import jvm, logs, server, session
+from streaming import jvm, logs, session
 from streaming.claim import claimed
 from streaming.errors import CityFeaturesError
 from streaming.query import Query
 from streaming.settings import Settings
-from streaming.store import connect
+from streaming.store import local_server
+from streaming.store.store import connect
 
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
 ROW = "{:08}000100,2026-01-31,Natal,RN,10.00\n"
@@ -63,7 +64,7 @@ def _ingest(directory: Path, starting: jvm.Starting) -> None:
             Query(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
-        server.stop(redis)
+        local_server.stop(redis)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from streaming.ingest import Ingest, Outcome
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.settling import Settling
-from streaming.store import Store, revive
+from streaming.store.store import Store, revive
 
 POLL = 0.1
 ALONE = 1.0  # seconds between looks without Spark's

@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import SparkSession
 
-from streaming import archive, files, quarantine, shadow
+from streaming import archive, files, quarantine
 from streaming.claim import rebuilding, waiting
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.files import File
@@ -22,7 +22,8 @@ from streaming.ingest import Ingest, Outcome
 from streaming.records import Record
 from streaming.settings import Settings
 from streaming.settling import Settling
-from streaming.store import Store
+from streaming.store import rebuild_namespace
+from streaming.store.store import Store
 
 ROUNDS = 5
 
@@ -75,13 +76,13 @@ class Rebuild:
         """
         with rebuilding(self._settings, self._stop):
             self._go_on()
-            shadow.clean(self._store)
-            within = shadow.begin(self._store, self._id)
+            rebuild_namespace.clean(self._store)
+            within = rebuild_namespace.begin(self._store, self._id)
             try:
                 return self._rounds(within, allow_empty)
             except BaseException:
                 with suppress(CityFeaturesError):  # without Redis the next start does it
-                    shadow.clean(self._store)
+                    rebuild_namespace.clean(self._store)
                 raise
 
     def _rounds(self, within: Store, allow_empty: bool) -> Rebuilt:
@@ -98,8 +99,8 @@ class Rebuild:
                 )
             landed = list(dict.fromkeys([*counted.values(), *self._waiting()]))
             if within.records().keys() - within.recorded(landed):  # gone or changed since the last round
-                shadow.clean(self._store)
-                shadow.begin(self._store, self._id)
+                rebuild_namespace.clean(self._store)
+                rebuild_namespace.begin(self._store, self._id)
             failed = self._ingest(landed, within, records)
             landed = [file for file in landed if file.path not in failed]
             left = {file.path for file in landed} - within.recorded(landed)
@@ -107,7 +108,7 @@ class Rebuild:
                 log.info("changed while being read: again", files=sorted(left))
                 continue
             try:
-                version, cities = shadow.switch(self._store, within, position, self._id)
+                version, cities = rebuild_namespace.switch(self._store, within, position, self._id)
             except Conflict as conflict:
                 log.info("others committed meanwhile: again", why=str(conflict))
                 continue

@@ -12,7 +12,7 @@ from streaming import files
 from streaming.claim import waiting
 from streaming.records import Features
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 
 SHOWN = 50
 

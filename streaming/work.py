@@ -14,7 +14,7 @@ from streaming.claim import claimed, clean, waiting
 from streaming.errors import CityFeaturesError, RedisUnavailable, RunFailed, Stopped
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 
 if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from pyspark.sql import SparkSession

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming import server, session
+from streaming import session
 from streaming.settings import Settings, load
-from streaming.store import Store
+from streaming.store import local_server
+from streaming.store.store import Store
 
 pytest.register_assert_rewrite("tests.harness", "tests.chaos")
 
@@ -30,8 +31,8 @@ def spark() -> Iterator[SparkSession]:
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server, the way the service starts its own; stopped at the end."""
     directory = tmp_path_factory.mktemp("redis")
-    yield server.url(directory)
-    server.stop(directory)
+    yield local_server.url(directory)
+    local_server.stop(directory)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from streaming.claim import claimed
 from streaming.ingest import Outcome
 from streaming.query import Query
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 from tests import oracle
 
 ROOT = Path(__file__).parents[1]

@@ -9,10 +9,11 @@ from typing import Any
 import psutil
 import redis
 
-from streaming import files, server
+from streaming import files
 from streaming.errors import KeyRefused, RedisRefused
 from streaming.ingest import Ingest
-from streaming.store import Store
+from streaming.store import local_server
+from streaming.store.store import Store
 from tests.chaos.concurrency import Threads
 from tests.chaos.world import Case, Difference, Rows, World
 from tests.harness import dumped, row, until
@@ -91,7 +92,7 @@ def memory(world: World, count: int) -> Rows:
 def replica(world: World, count: int) -> Rows:
     """Run against a read-only replica: refused in a line, nothing written."""
     other = world.directory / "replica"
-    url = server.url(other)
+    url = local_server.url(other)
     client: Any = redis.Redis.from_url(url)
     try:
         client.replicaof("127.0.0.1", world.url.rpartition(":")[2].partition("/")[0])
@@ -106,7 +107,7 @@ def replica(world: World, count: int) -> Rows:
             world.complete()
             world.progress(done + 1, count)
     finally:
-        server.stop(other)
+        local_server.stop(other)
     return {"read-only replica": (count, f"exit 1 with a line each time; {world.told()}")}
 
 

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from streaming.store import Store
+from streaming.store.store import Store
 from tests.chaos.world import Case, Difference, Rows, World
 
 FRACTION = 0.25
@@ -27,7 +27,7 @@ def replies(world: World, count: int) -> Rows:
 
 def control(world: World, count: int) -> Rows:
     """The same with the script's two checks of the version cut out: differences have to be found."""
-    merge = files("streaming").joinpath("merge.lua").read_text("utf-8")
+    merge = files("streaming.store").joinpath("scripts", "merge.lua").read_text("utf-8")
     for guard in GUARDS:
         assert merge.count(guard) == 1, f"merge.lua has no {guard!r}"
         merge = merge.replace(guard, "if false then")

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streaming import files, server
+from streaming import files
 from streaming.ingest import Ingest
-from streaming.store import Store
+from streaming.store import local_server
+from streaming.store.store import Store
 from tests.chaos.world import Case, Difference, Rows, World
 from tests.harness import HOUR
 
@@ -67,12 +68,12 @@ def redis_restored(world: World) -> None:
     _put_and_run(world)
     world.check()
     counted = world.counted
-    server.stop(data)
+    local_server.stop(data)
     shutil.copytree(data, earlier)
     world.start_server()
     _put_and_run(world)
     world.check()
-    server.stop(data)
+    local_server.stop(data)
     shutil.rmtree(data)
     earlier.rename(data)
     world.start_server()

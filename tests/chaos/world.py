@@ -11,9 +11,10 @@ from typing import Any
 
 import psutil
 
-from streaming import server, session
+from streaming import session
 from streaming.files import look
 from streaming.settings import load
+from streaming.store import local_server
 from tests import oracle
 from tests.harness import HOUR, Program, Service, Zone, row, until
 from tests.proxy import Proxy
@@ -73,7 +74,7 @@ class World:
         self.audited = audited
         for name in ("landing_zone", "checkpoints"):
             (directory / name).mkdir(parents=True)
-        self.url = server.url(directory / "redis")
+        self.url = local_server.url(directory / "redis")
         self.settings = load(
             _env_file=None,
             redis_url=self.url,
@@ -106,17 +107,19 @@ class World:
         """End everything that was started."""
         self.proxy.close()
         self.program.end()
-        server.stop(self.directory / "redis")
+        local_server.stop(self.directory / "redis")
 
     def kill_server(self) -> None:
         """Kill the server as a power cut would."""
         pid = int(self.redis.info("server")["process_id"])
         psutil.Process(pid).kill()
-        until(lambda: server.running(self.directory / "redis") is None, what="the end of the server")
+        until(
+            lambda: local_server.running(self.directory / "redis") is None, what="the end of the server"
+        )
 
     def start_server(self) -> None:
         """Start the server again, on what its directory holds, at the same port."""
-        assert server.url(self.directory / "redis") == self.url
+        assert local_server.url(self.directory / "redis") == self.url
 
     def rows(self, count: int, *, alter: float = 0.3, repeat: float = 0.35) -> list[oracle.Row]:
         """Return rows of companies, some of them seen before, and those at times with other values."""

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from streaming import checks, server
+from streaming import checks
 from streaming.settings import Settings, load
-from streaming.store import connect
+from streaming.store import local_server
+from streaming.store.store import connect
 from tests.integration.conftest import ROOT, Service, row
 
 PASSWORD = "0123456789abcdef"
@@ -51,7 +52,7 @@ class Restricted:
             "save": "",
         }
         arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
-        self._process = subprocess.Popen([server.program(), *arguments], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([local_server.program(), *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while True:
             try:

@@ -16,7 +16,7 @@ from streaming.claim import waiting
 from streaming.files import File
 from streaming.records import Commit, Record
 from streaming.settings import Settings, load
-from streaming.store import Store
+from streaming.store.store import Store
 from tests.chaos.disk import AS_ROOT, may_mount
 from tests.integration.conftest import Program
 

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from pyroaring import BitMap64
 
-from streaming import ledger, server
+from streaming import ledger
 from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailable
 from streaming.records import Commit, Features, Record, dump
 from streaming.settings import Settings, load
-from streaming.store import Store
+from streaming.store import local_server
+from streaming.store.store import Store
 from tests.integration.conftest import Proxy, dumped, until
 
 AT = "2026-11-24T12:00:00.000001+00:00"
@@ -389,15 +390,15 @@ def test_a_wrong_password_is_refused_and_not_told(settings: Settings, user: tupl
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The directory of a server whose settings a test may change."""
     directory = tmp_path_factory.mktemp("own")
-    server.url(directory)
+    local_server.url(directory)
     yield directory
-    server.stop(directory)
+    local_server.stop(directory)
 
 
 @pytest.fixture
 def own(directory: Path) -> Iterator[Store]:
     """The store of that server, empty; its settings are put back."""
-    made = Store(server.url(directory), load(_env_file=None, redis_dir=directory))
+    made = Store(local_server.url(directory), load(_env_file=None, redis_dir=directory))
     made.client.flushall()
     yield made
     made.client.config_set("maxmemory", "0")
@@ -453,6 +454,6 @@ def test_what_was_merged_is_there_after_the_server_was_killed(own: Store, direct
     before = dumped(own.client)
     pid = int(own.client.info("server")["process_id"])
     os.kill(pid, signal.SIGKILL)
-    until(lambda: server.running(directory) is None, what="the end of the server")
+    until(lambda: local_server.running(directory) is None, what="the end of the server")
 
-    assert dumped(redis.Redis.from_url(server.url(directory))) == before
+    assert dumped(redis.Redis.from_url(local_server.url(directory))) == before

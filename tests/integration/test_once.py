@@ -14,7 +14,7 @@ from streaming import files
 from streaming.errors import CityFeaturesError, KeyRefused, RedisUnavailable
 from streaming.ingest import Ingest, Outcome
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 from tests import oracle
 from tests.integration.conftest import Program, Proxy, Service, dumped, restore, row, until
 

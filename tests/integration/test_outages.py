@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
-from streaming import outage, server
+from streaming import outage
 from streaming.errors import EnvironmentRefused, LandingZoneAway, RedisUnavailable
 from streaming.ingest import Outcome
 from streaming.outage import Outage
 from streaming.query import Query
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store import local_server
+from streaming.store.store import Store
 from tests.harness import Program, Service, row, until
 
 
@@ -25,8 +26,8 @@ from tests.harness import Program, Service, row, until
 def other(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A server that a test may stop: its directory and its URL."""
     directory = tmp_path / "redis"
-    yield directory, server.url(directory)
-    server.stop(directory)
+    yield directory, local_server.url(directory)
+    local_server.stop(directory)
 
 
 @contextmanager
@@ -73,10 +74,10 @@ def test_following_outlives_redis_the_landing_zone_and_the_checkpoint(
     with capture_logs() as logs, following(spark, settings, store):
         counted("0.csv")
 
-        server.stop(directory)
+        local_server.stop(directory)
         contents.append(service.put("1.csv", [row(1)]))
         until(lambda: "does not answer" in "".join(waits(logs)), what="the wait for Redis")
-        assert server.url(directory) == url
+        assert local_server.url(directory) == url
         counted("1.csv")
 
         settings.landing_zone.rename(tmp_path / "away")

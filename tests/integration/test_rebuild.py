@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from streaming import archive, audit, claim, quarantine, shadow
+from streaming import archive, audit, claim, quarantine
 from streaming.claim import rebuilding
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
 from streaming.ingest import Outcome
 from streaming.rebuild import Rebuild, Rebuilt
 from streaming.records import Commit
 from streaming.settings import Settings, load
-from streaming.store import Store
+from streaming.store import rebuild_namespace
+from streaming.store.store import Store
 from tests import oracle
 from tests.integration.conftest import Program, Proxy, Service, dumped, row, until
 
@@ -183,10 +184,10 @@ def test_the_switch_of_5571_cities_takes_redis_less_than_200_milliseconds(store:
     store.client.config_set("slowlog-log-slower-than", 1000)
     took = []
     for n in range(5):
-        beside = shadow.begin(store, str(n))
+        beside = rebuild_namespace.begin(store, str(n))
         beside.merge(commit)
         store.client.slowlog_reset()
-        assert shadow.switch(store, beside, store.position(), str(n)) == (n + 2, 5571)
+        assert rebuild_namespace.switch(store, beside, store.position(), str(n)) == (n + 2, 5571)
         took += [e["duration"] for e in store.client.slowlog_get(9) if b"EVALSHA" in e["command"]]
     assert min(took) < 200_000
 
@@ -357,7 +358,7 @@ def test_a_rebuild_that_was_killed_changed_nothing_and_the_next_run_cleans_up(
 def test_a_run_does_not_clean_up_behind_a_rebuild_that_is_under_way(filled: Service) -> None:
     store = filled.store()
     with rebuilding(filled.settings, threading.Event()):
-        shadow.begin(store, "x").client.set("rebuild:x:Natal", "1")
+        rebuild_namespace.begin(store, "x").client.set("rebuild:x:Natal", "1")
         claim.clean(filled.settings, store)
         assert len(leftovers(filled)) == 2
     claim.clean(filled.settings, store)

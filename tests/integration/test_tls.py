@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from streaming import checks, server
+from streaming import checks
 from streaming.errors import CityFeaturesError, EnvironmentRefused, RedisRefused, RedisUnavailable
 from streaming.settings import Settings, load
-from streaming.store import RETRIES, Store, connect
+from streaming.store import local_server
+from streaming.store.store import RETRIES, Store, connect
 from tests.integration.conftest import Program, Service, dumped, row, until
 from tests.integration.test_merge import commit
 
@@ -161,7 +162,7 @@ class Secured:
         }
         arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
         self._process = subprocess.Popen(
-            [server.program(), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [local_server.program(), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until(lambda: self._process.poll() is not None or self._answers(), what="an answer")
         return self._process.poll() is None

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import redis
 
-from streaming import home, programs, server
 from streaming.errors import EnvironmentRefused
-from streaming.programs import Program
+from streaming.store import local_server, server_directory, server_programs
+from streaming.store.server_programs import Program
 
 SOON = 10
 """Seconds within which a failure is told: far less than a server that is silent gets."""
@@ -34,8 +34,8 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     """A directory for a server, which is stopped at the end."""
     made = tmp_path / "redis"
     yield made
-    if (made / "port").is_file() and server.running(made):
-        server.stop(made)
+    if (made / "port").is_file() and local_server.running(made):
+        local_server.stop(made)
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def data(directory: Path, base: bytes = REDIS_7) -> None:
 
 
 def client(directory: Path) -> Any:
-    return redis.Redis.from_url(server.url(directory), decode_responses=True)
+    return redis.Redis.from_url(local_server.url(directory), decode_responses=True)
 
 
 def refusal(directory: Path) -> str:
     """Return the one line with which the server does not start, soon."""
     begun = time.monotonic()
     with pytest.raises(EnvironmentRefused) as error:
-        server.url(directory)
+        local_server.url(directory)
     assert time.monotonic() - begun < SOON
     (line,) = str(error.value).splitlines()
     return line
@@ -107,10 +107,10 @@ def test_a_program_reads_what_older_releases_wrote(
 def test_an_older_program_on_the_path_does_not_get_the_data(directory: Path, path: Path) -> None:
     client(directory).set("a", "1")
     wrote = (directory / "program").read_text()
-    server.stop(directory)
+    local_server.stop(directory)
     install(path, "6.0.16")
     assert client(directory).get("a") == "1"
-    server.stop(directory)
+    local_server.stop(directory)
     (directory / "program").unlink()  # data from before there were notes
     assert client(directory).get("a") == "1"
     assert (directory / "program").read_text() == wrote
@@ -119,15 +119,15 @@ def test_an_older_program_on_the_path_does_not_get_the_data(directory: Path, pat
 def test_data_stays_with_the_kind_of_program_that_wrote_it(directory: Path, path: Path) -> None:
     data(directory)
     debian = install(path, "7.0.15")
-    assert programs.for_data(directory) == debian
+    assert server_programs.for_data(directory) == debian
     newer = install(path, "8.2.0")
-    assert programs.for_data(directory) == newer
+    assert server_programs.for_data(directory) == newer
 
 
 def test_a_newer_program_takes_over_and_the_data_is_its_own_then(directory: Path, path: Path) -> None:
     data(directory)
     client(directory).set("a", "1")
-    server.stop(directory)
+    local_server.stop(directory)
     install(path, "7.0.15")
     assert client(directory).get("a") == "1"
     assert (directory / "program").read_text().startswith("valkey ")
@@ -201,10 +201,10 @@ def test_another_server_at_the_noted_port_is_left_alone(directory: Path, tmp_pat
     taken = client(other)
     directory.mkdir()
     (directory / "port").write_text((other / "port").read_text())
-    assert server.running(directory) is None
+    assert local_server.running(directory) is None
     client(directory).set("a", "1")
     assert taken.get("a") is None
-    server.stop(other)
+    local_server.stop(other)
 
 
 def test_a_port_with_another_service_is_left_alone(directory: Path) -> None:
@@ -228,21 +228,21 @@ def test_servers_that_start_at_once_on_one_port_all_start(tmp_path: Path) -> Non
         directory.mkdir()
         (directory / "port").write_text(str(port))
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(server.url, directories))) == 4
-    assert all(map(server.stop, directories))
+        assert len(set(pool.map(local_server.url, directories))) == 4
+    assert all(map(local_server.stop, directories))
 
 
 def test_a_server_that_hangs_gets_no_second_one_beside_it(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = int(client(directory).info("server")["process_id"])
-    monkeypatch.setattr(server, "START_SECONDS", 0)
+    monkeypatch.setattr(local_server, "START_SECONDS", 0)
     os.kill(number, signal.SIGSTOP)
     try:
-        monkeypatch.setattr(server, "ANSWER_SECONDS", 0.1)
+        monkeypatch.setattr(local_server, "ANSWER_SECONDS", 0.1)
         line = refusal(directory)
         with pytest.raises(EnvironmentRefused, match="does not answer"):
-            server.stop(directory)
+            local_server.stop(directory)
     finally:
         os.kill(number, signal.SIGCONT)
     assert f"(process {number}) is alive, but does not answer" in line
@@ -252,7 +252,7 @@ def test_a_server_that_hangs_gets_no_second_one_beside_it(
 def test_a_lost_port_starts_no_second_server(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     number = int(client(directory).info("server")["process_id"])
     port = (directory / "port").read_text()
-    monkeypatch.setattr(server, "START_SECONDS", 0)
+    monkeypatch.setattr(local_server, "START_SECONDS", 0)
     (directory / "port").unlink()
     assert f"(process {number}) is alive" in refusal(directory)
     (directory / "port").write_text(port)
@@ -269,11 +269,11 @@ def test_a_server_that_loads_much_is_waited_for(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client(directory)
-    server.stop(directory)
+    local_server.stop(directory)
     log = next((directory / "appendonlydir").glob("*.incr.aof"))
     values = [b"*3\r\n$3\r\nSET\r\n$7\r\n%07d\r\n$1\r\n1\r\n" % n for n in range(500_000)]
     log.write_bytes(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n" + b"".join(values))
-    monkeypatch.setattr(server, "START_SECONDS", 0.1)
+    monkeypatch.setattr(local_server, "START_SECONDS", 0.1)
     begun = time.monotonic()
     assert client(directory).dbsize() == 500_000
     assert time.monotonic() - begun > 0.1
@@ -293,11 +293,11 @@ NAMES = [
 def test_any_name_of_a_directory_works(tmp_path: Path, name: str) -> None:
     directory = tmp_path / name
     client(directory).set("a", "1")
-    server.stop(directory)
+    local_server.stop(directory)
     (tmp_path / "link").symlink_to(directory)
     assert client(tmp_path / "link").get("a") == "1"
-    assert server.running(directory) == server.url(tmp_path / "link")
-    assert server.stop(directory)
+    assert local_server.running(directory) == local_server.url(tmp_path / "link")
+    assert local_server.stop(directory)
 
 
 def test_a_path_that_no_server_can_have_is_refused(tmp_path: Path) -> None:
@@ -308,12 +308,12 @@ def test_a_path_that_no_server_can_have_is_refused(tmp_path: Path) -> None:
 def test_a_server_leaves_nothing_outside_of_its_directory(directory: Path) -> None:
     running = client(directory)
     assert running.config_get("pidfile")["pidfile"] == "server.pid"
-    assert home.pid(directory) == str(running.info("server")["process_id"])
-    assert not home.lives(directory / "..") and home.lives(directory)
+    assert server_directory.pid(directory) == str(running.info("server")["process_id"])
+    assert not server_directory.lives(directory / "..") and server_directory.lives(directory)
 
 
 def test_a_program_that_is_no_server_is_not_taken_for_one(path: Path) -> None:
     for name, text in (("redis-server", "#!/bin/sh\nexit 1\n"), ("valkey-server", "no program at all")):
         (path / name).write_text(text)
         (path / name).chmod(0o755)
-    assert Path(programs.default().path).parent != path
+    assert Path(server_programs.default().path).parent != path

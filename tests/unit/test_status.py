@@ -7,7 +7,7 @@ import pytest
 
 from streaming import views
 from streaming.settings import Settings
-from streaming.store import Store
+from streaming.store.store import Store
 
 
 def test_files_that_are_not_looked_at_are_named_once(

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streaming import server
+from streaming.store import local_server
 from tests import oracle
 from tests.integration.conftest import ROOT, Service, row, until
 from tests.integration.dag.conftest import Deployment
@@ -127,18 +127,18 @@ def test_a_file_that_is_not_there_is_said_at_once_with_those_that_are(
 
 def test_the_check_is_tried_again_until_redis_is_there(deployment: Deployment, tmp_path: Path) -> None:
     directory = tmp_path / "redis"
-    url = server.url(directory)
-    server.stop(directory)
+    url = local_server.url(directory)
+    local_server.stop(directory)
     started = deployment.start("run_dag.py", "{}", REDIS_URL=url)
     until(lambda: "not ready: redis: reachable" in deployment.log.read_text(), 60)
-    assert server.url(directory) == url
+    assert local_server.url(directory) == url
     try:
         run = deployment.result(started)
         state, tries = run["tasks"].pop("verificar_redis")
         assert (run["state"], state) == ("success", "success")
         assert tries >= 2
     finally:
-        server.stop(directory)
+        local_server.stop(directory)
 
 
 def test_a_run_ends_with_its_task_even_if_that_is_killed(

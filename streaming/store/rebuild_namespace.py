@@ -2,11 +2,11 @@
 
 import structlog
 
-from streaming.store import KEYS_AT_ONCE, Store, batched
+from streaming.store.store import KEYS_AT_ONCE, Store, batched
 
 MARK = "ingest:rebuild"
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.shadow")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.store.rebuild_namespace")
 
 
 def begin(store: Store, id: str) -> Store:

@@ -19,9 +19,9 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streaming import home, programs
 from streaming.errors import EnvironmentRefused
-from streaming.programs import Program
+from streaming.store import server_directory, server_programs
+from streaming.store.server_programs import Program
 
 PORT = 6390
 START_SECONDS = 30
@@ -32,7 +32,7 @@ POLL = 0.02
 ANSWER_SECONDS = 5
 ANNOUNCE_SECONDS = 5
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.server")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.store.local_server")
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,13 @@ def url(directory: Path) -> str:
         EnvironmentRefused: no program here can read the data, or the server does not start. Both are
             known at once; only a server that lives and does not answer is waited for.
     """
-    with home.locked(directory):
+    with server_directory.locked(directory):
         answer = _answer(directory)
         if answer is None:
             return _url(_start(directory))
-        return _url(_ready(directory, home.log_size(directory)) if answer.loading else answer.port)
+        return _url(
+            _ready(directory, server_directory.log_size(directory)) if answer.loading else answer.port
+        )
 
 
 def running(directory: Path) -> str | None:
@@ -77,10 +79,10 @@ def stop(directory: Path) -> bool:
     Raises:
         EnvironmentRefused: it lives and does not answer, or does not stop.
     """
-    with home.locked(directory):
+    with server_directory.locked(directory):
         answer = _answer(directory)
         if answer is None:
-            if home.lives(directory):
+            if server_directory.lives(directory):
                 raise _silent(directory)
             return False
         try:
@@ -88,21 +90,21 @@ def stop(directory: Path) -> bool:
                 client.shutdown(save=False)  # the append-only file has everything
         except redis.RedisError as error:
             raise EnvironmentRefused(f"the Redis server in {directory} did not stop: {error}") from None
-        _wait(lambda: not home.lives(directory) and _answer(directory) is None, directory)
+        _wait(lambda: not server_directory.lives(directory) and _answer(directory) is None, directory)
         return True
 
 
 def program() -> str:
     """Return the path of the server program for new data."""
-    return programs.default().path
+    return server_programs.default().path
 
 
 def _start(directory: Path) -> int:
     """Start the server, and return its port when it has loaded its data."""
-    chosen = programs.for_data(directory)
+    chosen = server_programs.for_data(directory)
     for attempt in range(1, ATTEMPTS + 1):
-        since = home.log_size(directory)
-        with home.life(directory) as lock:
+        since = server_directory.log_size(directory)
+        with server_directory.life(directory) as lock:
             if lock is not None:
                 _launch(directory, chosen, lock)
         try:
@@ -114,20 +116,20 @@ def _start(directory: Path) -> int:
                 raise
             continue
         if lock is not None:
-            home.write(directory / programs.NOTE, chosen.label)
+            server_directory.write(directory / server_programs.NOTE, chosen.label)
         return port
     raise AssertionError("the last attempt returns or raises")
 
 
 def _launch(directory: Path, chosen: Program, lock: int) -> None:
     port = _free_port(directory)
-    home.write(directory / home.PORT, str(port))
+    server_directory.write(directory / server_directory.PORT, str(port))
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
         "daemonize": "yes",
-        "pidfile": home.PID,
-        "logfile": home.LOG,
+        "pidfile": server_directory.PID,
+        "logfile": server_directory.LOG,
         "appendonly": "yes",
         "appendfsync": "always",
         "maxmemory-policy": "noeviction",
@@ -138,11 +140,15 @@ def _launch(directory: Path, chosen: Program, lock: int) -> None:
         # The data is where the server is started: so no name of a directory passes through its options.
         done = subprocess.run(command, capture_output=True, cwd=directory, pass_fds=[lock], check=False)
     except OSError as error:
-        raise EnvironmentRefused(f"{chosen} did not start: {error.strerror}{home.ADVICE}") from None
+        raise EnvironmentRefused(
+            f"{chosen} did not start: {error.strerror}{server_directory.ADVICE}"
+        ) from None
     if done.returncode:
         lines = (done.stderr or done.stdout).decode(errors="replace").split("\n")
         why = next((line for line in reversed(lines) if line.strip()), f"exit code {done.returncode}")
-        raise EnvironmentRefused(f"{chosen} did not start in {directory}: {why.strip()}{home.ADVICE}")
+        raise EnvironmentRefused(
+            f"{chosen} did not start in {directory}: {why.strip()}{server_directory.ADVICE}"
+        )
 
 
 def _ready(directory: Path, since: int) -> int:
@@ -156,7 +162,7 @@ def _ready(directory: Path, since: int) -> int:
     begun = silent = time.monotonic()
     announced = False
     while True:
-        alive = home.lives(directory)  # before it is asked: it may end in between
+        alive = server_directory.lives(directory)  # before it is asked: it may end in between
         answer = _answer(directory)
         now = time.monotonic()
         if answer is not None and not answer.loading:
@@ -165,8 +171,9 @@ def _ready(directory: Path, since: int) -> int:
             silent = now
         elif not alive:
             raise Ended(
-                f"the Redis server in {directory} did not start: {home.last_warning(directory, since)}; "
-                f"see {directory / home.LOG}{home.ADVICE}"
+                f"the Redis server in {directory} did not start: "
+                f"{server_directory.last_warning(directory, since)}; "
+                f"see {directory / server_directory.LOG}{server_directory.ADVICE}"
             )
         elif now - silent > START_SECONDS:
             raise _silent(directory)
@@ -186,14 +193,15 @@ def _wait(done: Callable[[], bool], directory: Path) -> None:
 
 def _silent(directory: Path) -> EnvironmentRefused:
     return EnvironmentRefused(
-        f"the Redis server in {directory} (process {home.pid(directory)}) is alive, but does not answer "
-        f"on the port in {directory / home.PORT}; end that process, then run again: no commit is lost"
+        f"the Redis server in {directory} (process {server_directory.pid(directory)}) is alive, "
+        f"but does not answer on the port in {directory / server_directory.PORT}; "
+        "end that process, then run again: no commit is lost"
     )
 
 
 def _answer(directory: Path) -> Answer | None:
     """Return what the server of this directory answers, and no other one."""
-    port = home.port(directory)
+    port = server_directory.port(directory)
     if port is None:
         return None
     try:
@@ -221,7 +229,7 @@ def _client(port: int) -> redis.Redis:
 
 def _free_port(directory: Path) -> int:
     """Return the port used before, or the usual one, or any other that is free."""
-    for port in (home.port(directory) or PORT, PORT, 0):
+    for port in (server_directory.port(directory) or PORT, PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import redis
 
-from streaming import client, ledger, server
+from streaming import ledger
 from streaming.errors import Conflict, KeyRefused, RedisRefused
 from streaming.files import File
 from streaming.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.settings import Settings
+from streaming.store import client, local_server
 
 RETRIES = 8  # about 10 seconds of a Redis that restarts or fails over
 BLOCKS_AT_ONCE = 500
@@ -159,7 +160,7 @@ class Store:
             KeyRefused: a key holds something else.
         """
         if name not in self._scripts:
-            text = files("streaming").joinpath(f"{name}.lua").read_text("utf-8")
+            text = files("streaming.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
             self._scripts[name] = self.client.register_script(text)
         reply = self._scripts[name](keys=keys, args=arguments)
         kind, key, detail = (str(part, "utf-8", "replace") for part in reply)
@@ -231,14 +232,14 @@ class Store:
 def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
     """Return the store of these settings, on the server of its own where no URL is set."""
     given = settings.redis_url
-    url = given.get_secret_value() if given is not None else server.url(settings.redis_dir)
+    url = given.get_secret_value() if given is not None else local_server.url(settings.redis_dir)
     return Store(url, settings, retries=retries)
 
 
 def revive(settings: Settings) -> None:
     """Start the server of its own again, if there is one and it has ended."""
     if settings.redis_url is None:
-        server.url(settings.redis_dir)
+        local_server.url(settings.redis_dir)
 
 
 @contextmanager
