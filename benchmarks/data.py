@@ -150,7 +150,7 @@ class Data:
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
-        connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
+        connection.execute(files("streaming.reading").joinpath("companies.sql").read_text("utf-8"))
         connection.execute(f"SET VARIABLE seed = {self.seed}")
         connection.execute(f"SET VARIABLE municipalities = '{MUNICIPALITIES}'")
         connection.execute(SQL)

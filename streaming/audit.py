@@ -20,9 +20,9 @@ from streaming import archive, features, instants, session
 from streaming.errors import Conflict, RunFailed
 from streaming.files import File
 from streaming.instants import Share
+from streaming.reading.messages import Rules, Source
 from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings
-from streaming.sources import Rules, Source
 from streaming.store.store import Store
 
 ATTEMPTS = 50

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from streaming import features, ledger
 from streaming.errors import FileChanged, RunFailed
 from streaming.files import File
-from streaming.sources import Report, Rules, Source, Surplus
+from streaming.reading.messages import Report, Rules, Source, Surplus
 
 Place = tuple[str, str, Decimal, int]
 Sums = dict[tuple[str, str], tuple[Decimal, int]]

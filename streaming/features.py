@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming.sources import Rules, Share, Source
+from streaming.reading.messages import Rules, Share, Source
 
 SUMMARIES = """
     file int, report string, block string, companies binary, repeated binary,
@@ -95,9 +95,9 @@ def summarise(
     directory = str(quarantine_dir)
 
     def read(some: list[Source], share: Share) -> Iterator[Any]:
-        from streaming import summaries  # DuckDB is loaded on the executors alone
+        from streaming.reading import worker  # DuckDB is loaded on the executors alone
 
-        return summaries.read(some, rules, directory, share)
+        return worker.read(some, rules, directory, share)
 
     return _read(spark, sources, read, SUMMARIES)
 
@@ -116,9 +116,9 @@ def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules])
     """
 
     def read(some: list[Source], share: Share) -> Iterator[Any]:
-        from streaming import summaries
+        from streaming.reading import worker
 
-        return summaries.rows(some, rules, share)
+        return worker.rows(some, rules, share)
 
     return _read(spark, sources, read, ROWS)
 

@@ -21,9 +21,9 @@ from streaming import ledger, session
 from streaming.batch import Batch
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.files import File, look
+from streaming.reading.messages import Report, Rules
 from streaming.records import Commit, Record
 from streaming.settings import Settings
-from streaming.sources import Report, Rules
 from streaming.store.store import Store
 
 ATTEMPTS = 20

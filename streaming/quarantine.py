@@ -19,8 +19,8 @@ from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
-from streaming import charset
 from streaming.errors import EnvironmentRefused
+from streaming.reading import charset
 
 NAME_BYTES = 200
 

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming import features, files, ledger, session
 from streaming.batch import Batch
-from streaming.sources import Rules
+from streaming.reading.messages import Rules
 
 NAME = "x.csv"
 CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"

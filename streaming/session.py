@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 
 from streaming import cluster, environment, java, jvm, scratch
 from streaming.errors import EnvironmentRefused
+from streaming.reading.messages import Share
 from streaming.settings import Settings
-from streaming.sources import Share
 
 _FILE_MANAGER = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -155,9 +155,9 @@ def check_workers(spark: SparkSession) -> None:
     """
 
     def load(batches: Iterator[Any]) -> Iterator[Any]:
-        from streaming import reader, summaries  # noqa: F401
+        from streaming.reading import engine, worker  # noqa: F401
 
-        reader.connection(Share())
+        engine.connection(Share())
         yield from batches
 
     spark.range(0, 1, 1, 1).mapInArrow(load, "id bigint").collect()

@@ -18,8 +18,8 @@ from pathlib import Path
 import structlog
 
 from streaming import archive, files
-from streaming.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 from streaming.files import File
+from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 
 PIECE = 1024 * 1024
 PATIENCE = 5  # times as long while the last line has no end

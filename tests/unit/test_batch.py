@@ -12,7 +12,7 @@ from streaming import ledger
 from streaming.batch import Batch
 from streaming.errors import FileChanged, RunFailed
 from streaming.files import File, look
-from streaming.sources import Rules
+from streaming.reading.messages import Rules
 from tests import oracle
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))

@@ -21,10 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import companies, dialect, ledger, scan
+from streaming import ledger
 from streaming.errors import FileRejected
-from streaming.reader import connect
-from streaming.sources import Rules, Share
+from streaming.reading import companies, dialect, scan
+from streaming.reading.engine import connect
+from streaming.reading.messages import Rules, Share
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import reader
-from streaming.sources import Share
+from streaming.reading import engine
+from streaming.reading.messages import Share
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GOOD = {
@@ -54,7 +54,7 @@ STATES = [
 
 Row = dict[str, str]
 
-connection = reader.connect(Share())
+connection = engine.connect(Share())
 
 
 def fill(rows: Iterable[Row]) -> None:

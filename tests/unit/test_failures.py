@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from streaming import companies, quarantine, scan, summaries
+from streaming import quarantine
 from streaming.errors import EnvironmentRefused, RunFailed
-from streaming.sources import Report, Rules, Share, Source, Surplus, shortened
+from streaming.reading import companies, scan, worker
+from streaming.reading.messages import Report, Rules, Share, Source, Surplus, shortened
 from tests.nasty import COLUMNS
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -46,7 +47,7 @@ def reports(sources: Sequence[Source], directory: Path) -> tuple[dict[int, Repor
     """Return the report of each file, and the files of which there is more than that."""
     told: dict[int, Report] = {}
     more = set()
-    for batch in summaries.read(list(sources), RULES, str(directory), Share()):
+    for batch in worker.read(list(sources), RULES, str(directory), Share()):
         for line in batch.to_pylist():
             if line["report"]:
                 told[line["file"]] = Report(**json.loads(line["report"]))
@@ -181,8 +182,8 @@ def test_an_audit_names_the_file_whose_reading_fails(three: list[Source], failin
     failing(ValueError("no"))
 
     with pytest.raises(RunFailed, match=r"^f1\.csv: ValueError: no$"):
-        list(summaries.rows(three, [RULES] * 3, Share()))
-    assert sum(map(len, summaries.rows([three[0]], [RULES], Share()))) == 1
+        list(worker.rows(three, [RULES] * 3, Share()))
+    assert sum(map(len, worker.rows([three[0]], [RULES], Share()))) == 1
 
 
 def test_of_many_ignored_columns_a_log_line_names_the_first(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming import features, ledger, quarantine
-from streaming.sources import Report, Rules, Share, Source, Surplus
+from streaming.reading.messages import Report, Rules, Share, Source, Surplus
 from tests import oracle
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import charset, mangled, quarantine, summaries
-from streaming.sources import Rules, Share, Source
+from streaming import quarantine
+from streaming.reading import charset, mangled, worker
+from streaming.reading.messages import Rules, Share, Source
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -35,7 +36,7 @@ def read(directory: Path, content: bytes, name: str = "x.csv") -> tuple[dict[str
     source = Source(0, name, str(path), status.st_size, status.st_mtime_ns)
     rows = [
         row
-        for batch in summaries.read([source], RULES, str(directory / "quarantine"), Share())
+        for batch in worker.read([source], RULES, str(directory / "quarantine"), Share())
         for row in batch.to_pylist()
     ]
     [report] = [json.loads(row["report"]) for row in rows if row["report"]]

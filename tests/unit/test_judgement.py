@@ -13,11 +13,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from streaming import companies, dialect, ledger, quarantine, reader, summaries
-from streaming.dialect import Dialect
+from streaming import ledger, quarantine
 from streaming.errors import FileRejected
-from streaming.reader import connect
-from streaming.sources import Rules, Share, Source, Surplus
+from streaming.reading import companies, dialect, engine, worker
+from streaming.reading.dialect import Dialect
+from streaming.reading.engine import connect
+from streaming.reading.messages import Rules, Share, Source, Surplus
 from tests.nasty import Nasty, nasty
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -44,12 +45,12 @@ def projected(paths: list[str], found: Dialect, columns: str) -> tuple[Rows, dic
     for table in ("reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     try:
-        query = f"SELECT {columns} FROM ({reader.rows(paths, found, parallel=True)})"
+        query = f"SELECT {columns} FROM ({engine.rows(paths, found, parallel=True)})"
         values = connection.execute(query).fetchall()
     except duckdb.InvalidInputException:
         return None
     unsplit = connection.execute(
-        f"SELECT {reader.number(paths, 'file_path')}, count(DISTINCT line_byte_position)"
+        f"SELECT {engine.number(paths, 'file_path')}, count(DISTINCT line_byte_position)"
         " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
     ).fetchall()
     rows: Rows = {}
@@ -173,7 +174,7 @@ def laid(directory: Path, files: Iterable[bytes]) -> list[Source]:
 def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what `summaries.read` tells of each file, in an order of its own."""
     rows: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
-    for batch in summaries.read(sources, RULES, str(directory), Share()):
+    for batch in worker.read(sources, RULES, str(directory), Share()):
         for number, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             rows[number].append(tuple(values))
     return {number: sorted(some, key=repr) for number, some in rows.items()}

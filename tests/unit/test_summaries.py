@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streaming import ledger, quarantine, summaries
-from streaming.sources import Rules, Share, Source, Surplus
+from streaming import ledger, quarantine
+from streaming.reading import worker
+from streaming.reading.messages import Rules, Share, Source, Surplus
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -36,7 +37,7 @@ def sources(directory: Path, contents: Sequence[str | bytes]) -> list[Source]:
 def rows(some: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what is told of each file, in an order of its own."""
     told: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in some}
-    for batch in summaries.read(some, RULES, str(directory), Share()):
+    for batch in worker.read(some, RULES, str(directory), Share()):
         for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             told[file].append(tuple(values))
     return {file: sorted(some, key=repr) for file, some in told.items()}
@@ -69,7 +70,7 @@ def many(tmp_path: Path) -> list[Source]:
 
 
 def test_files_read_together_are_read_as_each_alone(many: list[Source], tmp_path: Path) -> None:
-    assert len(many) > 2 * summaries.FILES_AT_ONCE
+    assert len(many) > 2 * worker.FILES_AT_ONCE
 
     together = rows(many, tmp_path / "together")
     alone = {source.number: rows([source], tmp_path / "alone")[source.number] for source in many}

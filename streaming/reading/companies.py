@@ -14,12 +14,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from streaming import dialect, escapes, ledger, reader
-from streaming.dialect import Dialect
+from streaming import ledger
 from streaming.errors import FileRejected
-from streaming.reader import Connection
-from streaming.sources import Rules
-from streaming.summary import PLACES, Summary, summed, total
+from streaming.reading import dialect, engine, escapes
+from streaming.reading.dialect import Dialect
+from streaming.reading.engine import Connection
+from streaming.reading.messages import Rules
+from streaming.reading.summary import PLACES, Summary, summed, total
 
 ROWS_AT_ONCE = 100_000
 
@@ -120,7 +121,7 @@ class Reading:
             while rows := result.fetchmany(10_000):
                 for file, reason, text in rows:
                     yield file, reason, escapes.restored(text)
-        number = reader.number(self._paths, "file_path")
+        number = engine.number(self._paths, "file_path")
         lines = self._connection.execute(f"""
             SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
                    coalesce(any_value(csv_line), '')
@@ -129,12 +130,12 @@ class Reading:
         while lines_read := lines.fetchmany(10_000):
             for file, error, line in lines_read:
                 reason = _UNREADABLE.get(error, f"row: {error.lower()}")
-                text = line.strip("\r\n").removesuffix(reader.END).rstrip("\r\n")
+                text = line.strip("\r\n").removesuffix(engine.END).rstrip("\r\n")
                 yield file, reason, escapes.restored(text)
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the files what `raw` is: all of their rows, or those of the watched companies."""
-        rows = reader.rows(self._paths, self.dialect, parallel=self._ended is None)
+        rows = engine.rows(self._paths, self.dialect, parallel=self._ended is None)
         if watched:
             rows = f"""
                 SELECT * EXCLUDE usual FROM (
@@ -163,7 +164,7 @@ class Reading:
             return False
         if not self.dialect.balanced:  # what follows the one too many, up to all of the file, is no row
             raise FileRejected("unbalanced quotes")
-        self._ended = reader.ended(*self._paths)
+        self._ended = engine.ended(*self._paths)
         self._paths = [f"/proc/self/fd/{self._ended.fileno()}"]
         self._open()
         return True
@@ -171,7 +172,7 @@ class Reading:
     def _unreadable(self) -> list[int]:
         counts = [0] * len(self._paths)
         found = self._connection.execute(
-            f"SELECT {reader.number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
+            f"SELECT {engine.number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
             " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
         )
         for number, count in found.fetchall():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from streaming import charset
+from streaming.reading import charset
 
 CHUNK = 256 * 1024
 LONG = 2048

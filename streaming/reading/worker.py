@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streaming import companies, dialect, ledger, quarantine, reader
-from streaming.companies import Reading
-from streaming.dialect import PIECE_BYTES, Dialect
+from streaming import ledger, quarantine
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.files import batches, is_packed
-from streaming.sources import Report, Rules, Share, Source, Surplus, first_line, shortened
-from streaming.summary import PLACES, Summary
+from streaming.reading import companies, dialect, engine
+from streaming.reading.companies import Reading
+from streaming.reading.dialect import PIECE_BYTES, Dialect
+from streaming.reading.messages import Report, Rules, Share, Source, Surplus, first_line, shortened
+from streaming.reading.summary import PLACES, Summary
 
 _ARROW = pa.schema(
     [
@@ -56,7 +57,7 @@ def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches
     Raises:
         FileChanged, FileRejected, RunFailed: a file was not read to its end; the message names it.
     """
-    connection = reader.connection(share)
+    connection = engine.connection(share)
     for source in sources:
         try:
             with (
@@ -74,7 +75,7 @@ def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches
         except (FileRejected, OSError) as error:
             raise FileRejected(f"{source.path}: {error}") from None
         except Exception as error:
-            reader.renew(share)
+            engine.renew(share)
             raise RunFailed(f"{source.path}: {first_line(error)}") from error
 
 
@@ -139,7 +140,7 @@ def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: Share)
         raise
     except Exception as error:
         if not isinstance(error, (FileRejected, OSError)):
-            reader.renew(share)
+            engine.renew(share)
         if len(files) == 1:
             told = [(0, [_failed(files[0].source, error, directory)])]
         else:
@@ -158,7 +159,7 @@ def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: Share)
 
 def _told(files: list[_Open], rules: Rules, directory: Path, share: Share) -> Told:
     paths = [file.path for file in files]
-    with closing(Reading(reader.connection(share), paths, files[0].dialect, rules)) as reading:
+    with closing(Reading(engine.connection(share), paths, files[0].dialect, rules)) as reading:
         again = files[0].source.surplus is not None
         return _surplus(reading, files) if again else _summarised(reading, files, directory)
 

@@ -13,9 +13,9 @@ from uuid import uuid4
 import duckdb
 
 from streaming import scratch
-from streaming.dialect import COLUMNS, Dialect
-from streaming.scan import CHUNK
-from streaming.sources import Share
+from streaming.reading.dialect import COLUMNS, Dialect
+from streaming.reading.messages import Share
+from streaming.reading.scan import CHUNK
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -56,7 +56,7 @@ def connect(share: Share) -> Connection:
     }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(files("streaming").joinpath("companies.sql").read_text("utf-8"))
+    connection.execute(files("streaming.reading").joinpath("companies.sql").read_text("utf-8"))
     return connection
 
 

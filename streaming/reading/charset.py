@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 
-from streaming import escapes
+from streaming.reading import escapes
 
 UTF8 = "utf-8"
 WINDOWS = "windows-1252"

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from streaming import charset, header
 from streaming.errors import FileRejected
-from streaming.header import COLUMNS as COLUMNS
-from streaming.header import HEADER_BYTES
-from streaming.scan import SEPARATORS, chunks, scan
+from streaming.reading import charset, header
+from streaming.reading.header import COLUMNS as COLUMNS
+from streaming.reading.header import HEADER_BYTES
+from streaming.reading.scan import SEPARATORS, chunks, scan
 
 PIECE_BYTES = 8_000_000  # of larger files DuckDB's threads read pieces
 # Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import ledger, mangled
+from streaming import ledger
+from streaming.reading import mangled
 
 PLACES = pa.schema(
     [

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import IO, NamedTuple
 
-from streaming import charset
 from streaming.errors import FileRejected
+from streaming.reading import charset
 
 COLUMNS = ("cnpj", "data_abertura", "cidade", "estado", "capital_social")
 HEADER_BYTES = 1024 * 1024
