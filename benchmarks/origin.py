@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.arena import ROOT, Arena
 from benchmarks.results import Origin
-from streaming import java
+from streaming.spark import java
 
 PACKAGES = {"PySpark": "pyspark", "DuckDB": "duckdb", "PyArrow": "pyarrow", "redis-py": "redis"}
 MEASURED = ("streaming", "benchmarks/*.py", "benchmarks/peers")

@@ -16,13 +16,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import archive, features, instants, session
+from streaming import archive, features, instants
 from streaming.errors import Conflict, RunFailed
 from streaming.files import File
 from streaming.instants import Share
 from streaming.reading.messages import Rules, Source
 from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings
+from streaming.spark import session
 from streaming.store.store import Store
 
 ATTEMPTS = 50

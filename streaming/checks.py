@@ -14,9 +14,10 @@ from uuid import uuid4
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from streaming import environment, java, moving, scratch
+from streaming import moving, scratch
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.settings import Settings
+from streaming.spark import environment, java
 from streaming.store.store import Store
 
 PROBE = bytes(4096)

@@ -10,11 +10,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from streaming import jvm, logs, session
+from streaming import logs
 from streaming.claim import claimed
 from streaming.errors import CityFeaturesError
 from streaming.query import Query
 from streaming.settings import Settings
+from streaming.spark import jvm, session
 from streaming.store import local_server
 from streaming.store.store import connect
 

@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, cluster, features, files, rehearsal, session
+from streaming import archive, features, files, rehearsal
 from streaming.aside import Aside
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
@@ -26,6 +26,7 @@ from streaming.ingest import Ingest, Outcome
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.settling import Settling
+from streaming.spark import cluster, session
 from streaming.store.store import Store, revive
 
 POLL = 0.1

@@ -10,9 +10,10 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features, files, ledger, session
+from streaming import features, files, ledger
 from streaming.batch import Batch
 from streaming.reading.messages import Rules
+from streaming.spark import session
 
 NAME = "x.csv"
 CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import structlog
 from rich.console import Console
 
-from streaming import archive, jvm
+from streaming import archive
 from streaming.claim import claimed, clean, waiting
 from streaming.errors import CityFeaturesError, RedisUnavailable, RunFailed, Stopped
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
+from streaming.spark import jvm
 from streaming.store.store import Store
 
 if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
@@ -139,7 +140,7 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
         yield start
     finally:
         if sessions:
-            from streaming import session
+            from streaming.spark import session
 
             session.stop(sessions[0])
 
@@ -147,7 +148,8 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
 def _start(config: Settings, stop: Stop | None) -> "SparkSession":
     starting = jvm.start() if config.spark_master.startswith("local") else None
     # All that will be needed, while the JVM starts.
-    from streaming import query, session  # noqa: F401
+    from streaming import query  # noqa: F401
+    from streaming.spark import session
 
     try:
         return session.start(config, starting, stop)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming import session
 from streaming.settings import Settings, load
+from streaming.spark import session
 from streaming.store import local_server
 from streaming.store.store import Store
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from streaming import session
 from streaming.files import look
 from streaming.settings import load
+from streaming.spark import session
 from streaming.store import local_server
 from tests import oracle
 from tests.harness import HOUR, Program, Service, Zone, row, until

@@ -13,7 +13,7 @@ from streaming.reading.charset import UTF8, WINDOWS
 CITIES = ["São Paulo", "Maceió", "Belém", "Açu", "Goiânia", "Antônio João", "À Beira"]
 
 
-def scan(content: bytes) -> str:
+def encoding(content: bytes) -> str:
     return scan.scan(BytesIO(content)).encoding
 
 
@@ -45,7 +45,7 @@ def scan(content: bytes) -> str:
     ],
 )
 def test_the_encoding_is_what_most_bytes_speak_for(content: bytes, expected: str) -> None:
-    assert scan(content) == expected
+    assert encoding(content) == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -57,7 +57,7 @@ def test_some_accidental_pairs_do_not_make_windows_1252_utf8(
     lines += chance.choices(["MACEIÓ\xa0", "PORÃ\xa0", "SÃO JOSÉ”", "AVARÉ–SP"], k=accidents)
     chance.shuffle(lines)
 
-    assert scan("\n".join(lines).encode("windows-1252")) == WINDOWS
+    assert encoding("\n".join(lines).encode("windows-1252")) == WINDOWS
 
 
 @settings(deadline=None, max_examples=60)
@@ -69,16 +69,16 @@ def test_some_damaged_bytes_do_not_make_utf8_windows_1252(
     for _ in range(damages):
         content[chance.randrange(len(content))] = chance.choice(b"\x80\xc3\xe3\xff")
 
-    assert scan(bytes(content)) == UTF8
+    assert encoding(bytes(content)) == UTF8
 
 
 @pytest.mark.parametrize("cut", range(5))
 def test_a_character_that_two_chunks_share_is_one(cut: int) -> None:
     pad = b"x" * (scan.CHUNK - cut)
 
-    assert scan(pad + "ã🏙".encode()) == UTF8
-    assert scan(pad + "ã".encode() + b"\xff\xff") == UTF8
-    assert scan(pad[:-6] + b"MACEI\xd3\xa0\n" + b"BEL\xc9M") == WINDOWS
+    assert encoding(pad + "ã🏙".encode()) == UTF8
+    assert encoding(pad + "ã".encode() + b"\xff\xff") == UTF8
+    assert encoding(pad[:-6] + b"MACEI\xd3\xa0\n" + b"BEL\xc9M") == WINDOWS
 
 
 def test_every_byte_of_windows_1252_is_text_and_comes_back() -> None:
@@ -95,4 +95,4 @@ def test_every_byte_of_windows_1252_is_text_and_comes_back() -> None:
 def test_an_accident_is_one_where_two_chunks_meet_too(before: int) -> None:
     content = b"x" * (scan.CHUNK - 6 + before) + b"\nMACEI\xd3\xa0\n"
 
-    assert scan(content) == WINDOWS
+    assert encoding(content) == WINDOWS

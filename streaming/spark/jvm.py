@@ -23,8 +23,9 @@ from urllib.parse import quote
 
 import structlog
 
-from streaming import environment, java, scratch
+from streaming import scratch
 from streaming.errors import EnvironmentRefused, Stopped
+from streaming.spark import environment, java
 
 HOME = Path(sys.prefix) / "share" / "city-features"
 
@@ -42,13 +43,13 @@ _NOISE = (
     "See https://nanobind",
 )
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jvm")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.spark.jvm")
 
 
 def options() -> str:
     """Return what the driver's JVM is started with."""
     # As a URI, so that no character in it means anything to log4j, to Spark or to a shell.
-    logging = quote(os.fsencode(str(files("streaming").joinpath("log4j2.properties"))))
+    logging = quote(os.fsencode(str(files("streaming.spark").joinpath("log4j2.properties"))))
     # The JVM finds, hands out and adds up; DuckDB does the work. So what counts is that it starts fast.
     # It writes no figures for jps and jstat: a file that stays when it is killed.
     fast = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"

@@ -16,16 +16,17 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from streaming import cluster, environment, java, jvm, scratch
+from streaming import scratch
 from streaming.errors import EnvironmentRefused
 from streaming.reading.messages import Share
 from streaming.settings import Settings
+from streaming.spark import cluster, environment, java, jvm
 
 _FILE_MANAGER = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 )
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.session")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.spark.session")
 
 
 def start(

@@ -15,7 +15,7 @@ PATIENCE = 30.0  # seconds without a worker
 AGAIN = 60.0
 POLL = 1.0
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.cluster")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.spark.cluster")
 
 
 def is_local(master: str) -> bool:
