@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streaming import files, logs, quarantine, settings, streams, views, work
+from streaming import logs, settings, streams, views, work
 from streaming.claim import waiting
 from streaming.errors import CityFeaturesError, KeyRefused, Stopped
+from streaming.landing import local, quarantine
 from streaming.settings import Settings
 from streaming.store import local_server
 from streaming.store.store import connect
@@ -70,7 +71,7 @@ def drop(
     config = _configured()
     dropped = []
     for source in sources:
-        path, copied = files.drop(source, config.landing_zone, name)
+        path, copied = local.drop(source, config.landing_zone, name)
         dropped.append({"source": str(source), "path": path, "copied": copied})
         if not as_json:
             said = "dropped as" if copied else "is there already, same content, as"

@@ -19,10 +19,10 @@ from uuid import uuid4
 
 import structlog
 
-from streaming import files, moving, quarantine
 from streaming.errors import EnvironmentRefused, LandingZoneAway
-from streaming.files import File
-from streaming.moving import DIRECTORY
+from streaming.landing import local, moving, quarantine
+from streaming.landing.local import File
+from streaming.landing.moving import DIRECTORY
 from streaming.records import Record
 from streaming.settings import Settings
 from streaming.store.store import Store, batched
@@ -49,7 +49,7 @@ def homes(file: File) -> tuple[str, str]:
 
 
 def _tagged(name: str, tag: str) -> str:
-    stem, suffix = files.split(name)
+    stem, suffix = local.split(name)
     most = min(240, 246 - len(suffix))  # a name has at most 255 bytes
     return f"{os.fsdecode(os.fsencode(stem)[:most])}~{tag[:8]}{suffix}"
 
@@ -57,7 +57,7 @@ def _tagged(name: str, tag: str) -> str:
 def landed_as(path: str, record: Record) -> str:
     """Return the name that the file of this record had, or has, in the landing zone."""
     name = PurePosixPath(path).name
-    stem, suffix = files.split(name)
+    stem, suffix = local.split(name)
     names = (name, f"{stem.rpartition('~')[0]}{suffix}")
     found = (n for n in names if path in homes(File(record.mtime, n, record.size)))
     return next(found, path)
@@ -89,7 +89,7 @@ def listing(landing_zone: Path) -> list[File]:
 
 def _listing(landing_zone: Path, month: str) -> list[File]:
     try:
-        return files.listing(landing_zone, month)
+        return local.listing(landing_zone, month)
     except EnvironmentRefused:
         if MONTH.fullmatch(month):  # else not ours, as lost+found on a volume
             what = "can not be listed: its files are not looked at"
@@ -108,7 +108,7 @@ def _locate(path: str, record: Record, landing_zone: Path) -> File | None:
     """Return the file of a record: under its path, or on the way between there and the archive."""
     landed = landed_as(path, record)
     for place in (path, landed, *homes(File(record.mtime, landed, record.size))):
-        file = files.look(landing_zone, place)
+        file = local.look(landing_zone, place)
         if file is not None and record.is_of(file):
             return file
     return None
@@ -138,13 +138,13 @@ def sweep(settings: Settings, store: Store) -> int:
     sweep.
     """
     zone = settings.landing_zone
-    if not settings.archive or not (moving.unfinished(zone) or files.listing(zone)):
+    if not settings.archive or not (moving.unfinished(zone) or local.listing(zone)):
         return 0
     moved = 0
     try:
         with _locked(zone / DIRECTORY):
             moving.resume(zone)
-            for some in batched(files.listing(zone), AT_ONCE):
+            for some in batched(local.listing(zone), AT_ONCE):
                 moved += _sweep(some, settings, store)
     except OSError as error:
         _say(zone, error)
@@ -167,7 +167,7 @@ def _sweep(some: Sequence[File], settings: Settings, store: Store) -> int:
     for file in some:
         home = moves.get(file.path) or begun.get(file.path)
         way = ways.get(_month(home)) if home else None
-        if home is None or way is None or files.look(zone, file.path) != file:
+        if home is None or way is None or local.look(zone, file.path) != file:
             continue
         try:
             if way:

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Collection, Iterable
 
-from streaming.files import File
 from streaming.ingest import Outcome
+from streaming.landing.local import File
 
 STATES = ("failed", "unreadable")
 

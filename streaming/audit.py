@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 
 from streaming import archive, features, instants
 from streaming.errors import Conflict, RunFailed
-from streaming.files import File
 from streaming.instants import Share
+from streaming.landing.local import File
 from streaming.reading.messages import Rules, Source
 from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings

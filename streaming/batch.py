@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from streaming import features, ledger
 from streaming.errors import FileChanged, RunFailed
-from streaming.files import File
+from streaming.landing.local import File
 from streaming.reading.messages import Report, Rules, Source, Surplus
 
 Place = tuple[str, str, Decimal, int]

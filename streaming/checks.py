@@ -14,8 +14,9 @@ from uuid import uuid4
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from streaming import moving, scratch
+from streaming import scratch
 from streaming.errors import CityFeaturesError, EnvironmentRefused
+from streaming.landing import moving
 from streaming.settings import Settings
 from streaming.spark import environment, java
 from streaming.store.store import Store

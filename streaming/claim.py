@@ -9,9 +9,10 @@ from typing import IO
 
 import structlog
 
-from streaming import archive, files
+from streaming import archive
 from streaming.errors import EnvironmentRefused, Stopped
-from streaming.files import File
+from streaming.landing import local
+from streaming.landing.local import File
 from streaming.settings import Settings
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
@@ -105,7 +106,7 @@ def _refused(directory: Path, error: OSError) -> EnvironmentRefused:
 def waiting(settings: Settings, store: Store) -> list[File]:
     """Return the landed and archived files without a record as they are now, in ingest order."""
     zone = settings.landing_zone
-    found = sorted(files.listing(zone) + archive.listing(zone))
+    found = sorted(local.listing(zone) + archive.listing(zone))
     recorded = store.recorded(found)
     left = [file for file in found if file.path not in recorded]
     moving = archive.on_the_way(left, zone, store)

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from streaming import ledger
 from streaming.batch import Batch
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
-from streaming.files import File, look
+from streaming.landing.local import File, look
 from streaming.reading.messages import Report, Rules
 from streaming.records import Commit, Record
 from streaming.settings import Settings

@@ -17,12 +17,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, features, files, rehearsal
+from streaming import archive, features, rehearsal
 from streaming.aside import Aside
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
-from streaming.files import File
 from streaming.ingest import Ingest, Outcome
+from streaming.landing import local
+from streaming.landing.local import File
 from streaming.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.settling import Settling
@@ -154,7 +155,7 @@ class Query:
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
         """Start the stream, but not where Spark would fail, or follow links in circles."""
         zone = self._settings.landing_zone
-        closed, before = files.closed_directories(zone), self._closed
+        closed, before = local.closed_directories(zone), self._closed
         self._closed = closed
         if closed:
             if closed != before:
@@ -183,8 +184,8 @@ class Query:
         try:
             # Once each: Spark looks into directories below, and what is there may have the same name.
             names = {row.path.rpartition("/")[2] for row in batch.collect()}
-            looked = (files.look(self._settings.landing_zone, name) for name in names)
-            found = sorted(f for f in looked if f and files.is_looked_at(f.path))
+            looked = (local.look(self._settings.landing_zone, name) for name in names)
+            found = sorted(f for f in looked if f and local.is_looked_at(f.path))
             recorded = self._store.recorded(found)
             self._ingest_settled([f for f in found if f.path not in recorded])
         except BaseException as error:
@@ -206,7 +207,7 @@ class Query:
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in files.batches(filter(self._aside.is_due, still), *bounds):
+        for batch in local.batches(filter(self._aside.is_due, still), *bounds):
             try:
                 with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
                     outcomes = self._ingest(batch)

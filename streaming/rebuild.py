@@ -14,11 +14,12 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import SparkSession
 
-from streaming import archive, files, quarantine
+from streaming import archive
 from streaming.claim import rebuilding, waiting
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
-from streaming.files import File
 from streaming.ingest import Ingest, Outcome
+from streaming.landing import local, quarantine
+from streaming.landing.local import File
 from streaming.records import Record
 from streaming.settings import Settings
 from streaming.settling import Settling
@@ -126,7 +127,7 @@ class Rebuild:
         """Ingest into the namespace; return the files that failed and were never counted before."""
         bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
         failed = set()
-        for batch in files.batches(landed, *bounds):
+        for batch in local.batches(landed, *bounds):
             self._go_on()
             outcomes = Ingest(self._start(), within, self._settings)(batch)
             for outcome in outcomes:

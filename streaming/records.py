@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from streaming import ledger
-from streaming.files import File
+from streaming.landing.local import File
 
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
 """The fields of a feature hash."""

@@ -10,8 +10,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features, files, ledger
+from streaming import features, ledger
 from streaming.batch import Batch
+from streaming.landing import local
 from streaming.reading.messages import Rules
 from streaming.spark import session
 
@@ -32,7 +33,7 @@ def rehearse(spark: SparkSession) -> None:
 
         def ingest(batch: DataFrame, _: int) -> None:
             batch.collect()
-            found = files.look(zone, NAME)
+            found = local.look(zone, NAME)
             assert found is not None
             read = Batch(spark, [found], rules, zone, directory / "quarantine")
             read.increments({NAME: ledger.Verdict(1, {})})

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import structlog
 
-from streaming import archive, files
-from streaming.files import File
+from streaming import archive
+from streaming.landing import local
+from streaming.landing.local import File
 from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 
 PIECE = 1024 * 1024
@@ -74,7 +75,7 @@ class Settling:
         # Only files that were whole get into the archive.
         if (
             not archive.is_in(file.path)
-            and not files.is_marked_whole(path, status)
+            and not local.is_marked_whole(path, status)
             and self._is_open(file.path, status)
         ):
             return self._is_taken(file.path, status)
@@ -89,7 +90,7 @@ class Settling:
 
     def _is_open(self, path: str, status: os.stat_result) -> bool:
         """Return whether the last line has no end: inside a gzip file too, looked at once as it is."""
-        if not files.is_packed(path):
+        if not local.is_packed(path):
             return _is_open(self._landing_zone / path, status.st_size)
         sight = self._sight(path, status)
         if sight.open is None:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from streaming import files
 from streaming.claim import waiting
+from streaming.landing import local
 from streaming.records import Features
 from streaming.settings import Settings
 from streaming.store.store import Store
@@ -76,7 +76,7 @@ def status_of(settings: Settings, store: Store) -> dict[str, Any]:
         "rejected": sum(r.state == "rejected" for r in records.values()),
         "waiting": [f.path for f in behind if f.path not in records],
         "changed": [f.path for f in behind if f.path in records],
-        "not_looked_at": files.others(settings.landing_zone),
+        "not_looked_at": local.others(settings.landing_zone),
         "backlog": {"files": len(behind), "bytes": sum(f.size for f in behind)},
         "freshness": {
             "last_commit": last,

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streaming import ledger, quarantine
+from streaming import ledger
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
-from streaming.files import batches, is_packed
+from streaming.landing import quarantine
+from streaming.landing.local import batches, is_packed
 from streaming.reading import companies, dialect, engine
 from streaming.reading.companies import Reading
 from streaming.reading.dialect import PIECE_BYTES, Dialect

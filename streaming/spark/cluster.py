@@ -9,7 +9,7 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from streaming import quarantine
+from streaming.landing import quarantine
 
 PATIENCE = 30.0  # seconds without a worker
 AGAIN = 60.0

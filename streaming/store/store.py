@@ -12,7 +12,7 @@ import redis
 
 from streaming import ledger
 from streaming.errors import Conflict, KeyRefused, RedisRefused
-from streaming.files import File
+from streaming.landing.local import File
 from streaming.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.settings import Settings
 from streaming.store import client, local_server

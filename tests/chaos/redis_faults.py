@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 import redis
 
-from streaming import files
 from streaming.errors import KeyRefused, RedisRefused
 from streaming.ingest import Ingest
+from streaming.landing import local
 from streaming.store import local_server
 from streaming.store.store import Store
 from tests.chaos.concurrency import Threads
@@ -36,7 +36,7 @@ def kills(world: World, count: int) -> Rows:
     def load() -> None:
         while not stop.is_set():
             name = world.put()
-            found = files.look(world.settings.landing_zone, name)
+            found = local.look(world.settings.landing_zone, name)
             assert found is not None
             acknowledged.update(outcome.file for outcome in ingest([found]))
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streaming import files
 from streaming.ingest import Ingest
+from streaming.landing import local
 from streaming.store import local_server
 from streaming.store.store import Store
 from tests.chaos.world import Case, Difference, Rows, World
@@ -124,7 +124,7 @@ def refilled_before_commit(world: World) -> None:
         world.forget()
         others = sorted(world.contents.keys() - {name})
         for path in [name, *others][:version]:
-            found = files.look(world.settings.landing_zone, path)
+            found = local.look(world.settings.landing_zone, path)
             assert found is not None
             other([found])
         assert int(world.redis.get("ingest:version")) == version

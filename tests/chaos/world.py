@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from streaming.files import look
+from streaming.landing.local import look
 from streaming.settings import load
 from streaming.spark import session
 from streaming.store import local_server

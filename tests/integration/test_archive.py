@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import archive, audit, files, quarantine
+from streaming import archive, audit
 from streaming.claim import waiting
 from streaming.ingest import Outcome
+from streaming.landing import local, quarantine
 from streaming.settings import Settings, load
 from tests import oracle
 from tests.integration.conftest import Program, Service, row
@@ -28,12 +29,12 @@ def archived(service: Service) -> list[str]:
 
 
 def landed(service: Service) -> list[str]:
-    return sorted(f.path for f in files.listing(service.settings.landing_zone))
+    return sorted(f.path for f in local.listing(service.settings.landing_zone))
 
 
 def home(service: Service, name: str, which: int = 0) -> str:
     """Return where a file of the landing zone goes."""
-    file = files.look(service.settings.landing_zone, name)
+    file = local.look(service.settings.landing_zone, name)
     assert file is not None
     return archive.homes(file)[which]
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from streaming import files
+from streaming.landing import local
 from streaming.settings import Settings
 from tests import oracle
 from tests.integration.conftest import ROOT, Program, Service, row, until
@@ -254,11 +254,11 @@ def test_the_same_content_under_the_same_name_is_said_and_not_copied(
     assert program.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": True}]
     }
-    before = files.look(settings.landing_zone, "b.csv")
+    before = local.look(settings.landing_zone, "b.csv")
     assert program.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": False}]
     }
-    assert files.look(settings.landing_zone, "b.csv") == before
+    assert local.look(settings.landing_zone, "b.csv") == before
     assert "same content" in program("drop", "a.csv", "--as", "b.csv").stdout
     assert [p.name for p in settings.landing_zone.iterdir()] == ["b.csv"]
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import archive, checks, files, moving, quarantine
+from streaming import archive, checks
 from streaming.claim import waiting
-from streaming.files import File
+from streaming.landing import local, moving, quarantine
+from streaming.landing.local import File
 from streaming.records import Commit, Record
 from streaming.settings import Settings, load
 from streaming.store.store import Store
@@ -57,7 +58,7 @@ def counted(settings: Settings, store: Store, content: bytes = CONTENT, name: st
     """Let a file be as one that was counted, with a rejected row."""
     (settings.landing_zone / name).write_bytes(content)
     os.utime(settings.landing_zone / name, ns=(1, 1_700_000_000_123_456_789))
-    file = files.look(settings.landing_zone, name)
+    file = local.look(settings.landing_zone, name)
     assert file is not None
     version = store.version()
     record = Record(

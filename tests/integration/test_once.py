@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming import files
 from streaming.errors import CityFeaturesError, KeyRefused, RedisUnavailable
 from streaming.ingest import Ingest, Outcome
+from streaming.landing import local
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
@@ -335,10 +335,10 @@ def test_connections_cut_before_the_merge_are_made_again(service: Service, proxy
 def test_another_writer_just_before_the_merge_makes_it_recompute(service: Service, proxy: Proxy) -> None:
     first = service.put("a.csv", [row(1, "1.00"), row(2, "2.00")])
     writer = Ingest(service.spark, service.store(), service.settings)
-    landed = files.listing(service.settings.landing_zone)
+    landed = local.listing(service.settings.landing_zone)
     second = service.put("b.csv", [row(2, "50.00"), row(3, "3.00")])
     proxy.before(1, lambda: writer(landed) and None)
-    later = [f for f in files.listing(service.settings.landing_zone) if f.path == "b.csv"]
+    later = [f for f in local.listing(service.settings.landing_zone) if f.path == "b.csv"]
 
     outcomes = Ingest(service.spark, Store(proxy.url, service.settings), service.settings)(later)
 
@@ -354,7 +354,7 @@ def test_a_redis_flushed_and_filled_again_just_before_the_merge_makes_it_recompu
     service.run()
     service.put("b.csv", [row(2)])
     service.put("c.csv", [row(3)])
-    b, c = files.listing(service.settings.landing_zone)[1:]
+    b, c = local.listing(service.settings.landing_zone)[1:]
     writer = Ingest(service.spark, service.store(), service.settings)
 
     def flush_and_fill() -> None:
@@ -375,7 +375,7 @@ def test_many_writers_at_once_count_once(service: Service) -> None:
         service.put(f"{n}.csv", [row(n), row(n + 1, "1.01"), row(n + 2, "0.09", "Belém", "PA")])
         for n in range(6)
     ]
-    landed = files.listing(service.settings.landing_zone)
+    landed = local.listing(service.settings.landing_zone)
     found: list[Outcome] = []
 
     def work() -> None:
@@ -527,7 +527,7 @@ def test_a_file_changed_between_reading_and_commit_is_counted_as_it_became(
 def test_a_file_gone_between_reading_and_commit_is_not_counted(service: Service, proxy: Proxy) -> None:
     content = service.put("a.csv", [row(1)])
     service.put("b.csv", [row(2)])
-    landed = files.listing(service.settings.landing_zone)
+    landed = local.listing(service.settings.landing_zone)
     (service.settings.landing_zone / "b.csv").unlink()
 
     outcomes = Ingest(service.spark, service.store(), service.settings)(landed)

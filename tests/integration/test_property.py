@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from streaming import files
 from streaming.ingest import Ingest
+from streaming.landing import local
 from streaming.settings import Settings
 from tests import oracle
 from tests.integration.conftest import Service
@@ -96,7 +96,7 @@ def test_any_split_into_files_and_batches_gives_the_totals_of_plain_python(
     ingested: list[str] = []
     for batch in runs:
         new = _land(service, batch, ingested)
-        outcomes = ingest(files.listing(service.settings.landing_zone))
+        outcomes = ingest(local.listing(service.settings.landing_zone))
         ingested += new
 
         assert [o.read for o in outcomes] == [len(content.splitlines()) - 1 for content in new]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from streaming import archive, audit, claim, quarantine
+from streaming import archive, audit, claim
 from streaming.claim import rebuilding
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
 from streaming.ingest import Outcome
+from streaming.landing import quarantine
 from streaming.rebuild import Rebuild, Rebuilt
 from streaming.records import Commit
 from streaming.settings import Settings, load

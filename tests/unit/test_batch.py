@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from streaming import ledger
 from streaming.batch import Batch
 from streaming.errors import FileChanged, RunFailed
-from streaming.files import File, look
+from streaming.landing.local import File, look
 from streaming.reading.messages import Rules
 from tests import oracle
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from streaming import quarantine
 from streaming.errors import EnvironmentRefused, RunFailed
+from streaming.landing import quarantine
 from streaming.reading import companies, scan, worker
 from streaming.reading.messages import Report, Rules, Share, Source, Surplus, shortened
 from tests.nasty import COLUMNS

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming import files
 from streaming.errors import EnvironmentRefused
-from streaming.files import File
+from streaming.landing import local
+from streaming.landing.local import File
 from streaming.settling import Settling
 
 SECONDS = 10**9
@@ -25,7 +25,7 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str) -> File:
-    found = files.look(zone, name)
+    found = local.look(zone, name)
     assert found is not None
     return found
 
@@ -52,7 +52,7 @@ def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:
         "_quarantine",
     ]
 
-    assert [name for name in names if files.is_looked_at(name)] == [
+    assert [name for name in names if local.is_looked_at(name)] == [
         "x.csv",
         "x.csv.gz",
         "São Paulo.csv",
@@ -71,7 +71,7 @@ def test_files_are_listed_oldest_first_then_by_path(zone: Path) -> None:
     for name in (".hidden.csv", "_quarantine.csv", "x.txt"):
         (zone / name).write_text("")
 
-    assert files.listing(zone) == [
+    assert local.listing(zone) == [
         File(5, "c.csv", 5),
         File(6, "e.csv", 6),
         File(7, "a.csv.gz", 7),
@@ -86,24 +86,24 @@ def test_directories_and_links_of_such_names_are_listed_as_themselves(zone: Path
     (zone / "deep").mkdir()
     (zone / "deep" / "x.csv").write_text("")
 
-    assert {f.path for f in files.listing(zone)} == {"directory.csv", "dangling.csv"}
+    assert {f.path for f in local.listing(zone)} == {"directory.csv", "dangling.csv"}
     assert now(zone, "dangling.csv").mtime == (zone / "dangling.csv").lstat().st_mtime_ns
 
 
 def test_a_listing_and_a_look_agree_also_on_names_that_are_no_utf8(zone: Path) -> None:
     (zone / os.fsdecode(b"\xe3.csv")).write_text("x")
 
-    assert files.listing(zone) == [now(zone, os.fsdecode(b"\xe3.csv"))]
+    assert local.listing(zone) == [now(zone, os.fsdecode(b"\xe3.csv"))]
 
 
 def test_an_empty_landing_zone_lists_nothing_and_a_missing_one_says_what_to_do(zone: Path) -> None:
-    assert files.listing(zone) == []
+    assert local.listing(zone) == []
     with pytest.raises(EnvironmentRefused, match="create it or set LANDING_ZONE"):
-        files.listing(zone / "missing")
+        local.listing(zone / "missing")
 
 
 def test_a_file_that_is_gone_is_none(zone: Path) -> None:
-    assert files.look(zone, "x.csv") is None
+    assert local.look(zone, "x.csv") is None
 
 
 # batches
@@ -119,7 +119,7 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 ) -> None:
     given_files = [File(n, f"{n}.csv", size) for n, size in enumerate(sizes)]
 
-    cut = list(files.batches(iter(given_files), most_files, most_bytes))
+    cut = list(local.batches(iter(given_files), most_files, most_bytes))
 
     assert [file for batch in cut for file in batch] == given_files
     totals = [sum(file.size for file in batch) for batch in cut]
@@ -132,8 +132,8 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 def test_no_files_are_no_batch_and_a_larger_one_stands_alone() -> None:
     small, large = File(1, "a.csv", 1), File(2, "b.csv", 100)
 
-    assert list(files.batches([], 5, 10)) == []
-    assert list(files.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
+    assert list(local.batches([], 5, 10)) == []
+    assert list(local.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
 
 
 # drop
@@ -154,7 +154,7 @@ def names(zone: Path) -> list[str]:
 def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
     zone: Path, source: Path
 ) -> None:
-    assert files.drop(source, zone) == ("novas.csv", True)
+    assert local.drop(source, zone) == ("novas.csv", True)
 
     assert names(zone) == ["novas.csv"]
     assert (zone / "novas.csv").read_bytes() == source.read_bytes()
@@ -164,7 +164,7 @@ def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
 
 
 def test_a_file_may_be_dropped_under_another_name(zone: Path, source: Path) -> None:
-    assert files.drop(source, zone, "other.csv") == ("other.csv", True)
+    assert local.drop(source, zone, "other.csv") == ("other.csv", True)
     assert names(zone) == ["other.csv"]
 
 
@@ -174,20 +174,20 @@ def test_a_file_whose_name_was_taken_is_found_again_under_its_new_name(tmp_path:
     (zone / "novas.csv").write_text("other")
     source = tmp_path / "novas.csv"
     source.write_text("mine")
-    name, copied = files.drop(source, zone)
+    name, copied = local.drop(source, zone)
     assert (name != "novas.csv", copied) == (True, True)
-    assert files.drop(source, zone) == (name, False)
+    assert local.drop(source, zone) == (name, False)
     (zone / name).write_text("changed")
-    third, copied = files.drop(source, zone)
+    third, copied = local.drop(source, zone)
     assert (len({"novas.csv", name, third}), copied) == (3, True)
     assert len(list(zone.iterdir())) == 3
 
 
 def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path) -> None:
-    files.drop(source, zone)
+    local.drop(source, zone)
     before = now(zone, "novas.csv")
 
-    assert files.drop(source, zone) == ("novas.csv", False)
+    assert local.drop(source, zone) == ("novas.csv", False)
 
     assert names(zone) == ["novas.csv"]
     assert now(zone, "novas.csv") == before
@@ -199,17 +199,17 @@ def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path)
 def test_the_same_name_with_other_content_gets_a_new_name(
     zone: Path, source: Path, name: str, prefix: str, suffix: str
 ) -> None:
-    files.drop(source, zone, name)
+    local.drop(source, zone, name)
     contents = {source.read_bytes()}
     for content in (b"second", b"third"):
         source.write_bytes(content)
         contents.add(content)
 
-        given_name, copied = files.drop(source, zone, name)
+        given_name, copied = local.drop(source, zone, name)
 
         assert copied
         assert given_name.startswith(prefix) and given_name.endswith(suffix)
-        assert files.is_looked_at(given_name)
+        assert local.is_looked_at(given_name)
         assert (zone / given_name).read_bytes() == content
     assert {(zone / n).read_bytes() for n in names(zone)} == contents
     assert len(names(zone)) == 3
@@ -223,7 +223,7 @@ def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str
     else:
         taken.symlink_to("nowhere" if kind == "dangling link" else source)
 
-    name, copied = files.drop(source, zone)
+    name, copied = local.drop(source, zone)
 
     assert copied and name != "novas.csv"
     assert (zone / name).read_bytes() == source.read_bytes()
@@ -248,7 +248,7 @@ def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str
 )
 def test_a_name_that_would_not_be_looked_at_is_refused(zone: Path, source: Path, name: str) -> None:
     with pytest.raises(EnvironmentRefused, match=r"would not be looked at: use --as with a plain name"):
-        files.drop(source, zone, name)
+        local.drop(source, zone, name)
 
     assert names(zone) == []
     assert names(zone.parent) == ["landing_zone", "novas.csv"]
@@ -258,18 +258,18 @@ def test_a_source_that_can_not_be_read_leaves_nothing(zone: Path, tmp_path: Path
     (tmp_path / "directory.csv").mkdir()
     for name in ("missing.csv", "directory.csv"):
         with pytest.raises(EnvironmentRefused, match=rf"{name} could not be dropped"):
-            files.drop(tmp_path / name, zone)
+            local.drop(tmp_path / name, zone)
 
     assert names(zone) == []
 
 
 def test_a_landing_zone_that_is_missing_is_named(tmp_path: Path, source: Path) -> None:
     with pytest.raises(EnvironmentRefused, match="could not be dropped: No such file or directory"):
-        files.drop(source, tmp_path / "missing")
+        local.drop(source, tmp_path / "missing")
 
 
 def test_a_drop_where_the_landing_zone_is_a_file_says_so(zone: Path, source: Path) -> None:
     (zone / "file").write_text("")
 
     with pytest.raises(EnvironmentRefused, match="could not be dropped: Not a directory"):
-        files.drop(source, zone / "file")
+        local.drop(source, zone / "file")

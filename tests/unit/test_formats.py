@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import quarantine
+from streaming.landing import quarantine
 from streaming.reading import charset, mangled, worker
 from streaming.reading.messages import Rules, Share, Source
 

@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from streaming import ledger, quarantine
+from streaming import ledger
 from streaming.errors import FileRejected
+from streaming.landing import quarantine
 from streaming.reading import companies, dialect, engine, worker
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect

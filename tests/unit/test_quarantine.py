@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming import quarantine
 from streaming.errors import EnvironmentRefused
+from streaming.landing import quarantine
 
 ROWS = [("cnpj: missing", ",2024-01-31,São Paulo,SP,1"), ("estado: missing", 'x,"a\nb",,')]
 

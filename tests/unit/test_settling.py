@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import files, settling
-from streaming.files import File
+from streaming import settling
+from streaming.landing import local
+from streaming.landing.local import File
 from streaming.settling import Settling
 
 HALF = "a\nx,RN,10"
@@ -25,7 +26,7 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str = "x.csv") -> File:
-    found = files.look(zone, name)
+    found = local.look(zone, name)
     assert found is not None
     return found
 
@@ -241,7 +242,7 @@ def test_a_dropped_file_is_whole_whatever_it_ends_with_until_it_changes(
     zone: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "x.csv").write_text(HALF)
-    files.drop(tmp_path / "x.csv", zone)
+    local.drop(tmp_path / "x.csv", zone)
     assert settled(zone, now(zone, "x.csv"), 3600)
     (zone / "x.csv").chmod(0o600)
     assert settled(zone, now(zone, "x.csv"), 3600)

@@ -40,15 +40,15 @@ def test_files_that_are_not_looked_at_are_named_once(
 
 
 def test_names_of_any_letter_case_are_ingested_and_split_as_they_are_written(tmp_path: Path) -> None:
-    from streaming import files
+    from streaming.landing import local
 
     (tmp_path / "zone").mkdir()
     source = tmp_path / "Novas.Csv.GZ"
     source.write_bytes(b"x")
 
-    assert files.drop(source, tmp_path / "zone") == ("Novas.Csv.GZ", True)
+    assert local.drop(source, tmp_path / "zone") == ("Novas.Csv.GZ", True)
     source.write_bytes(b"y")
-    again, _ = files.drop(source, tmp_path / "zone")
+    again, _ = local.drop(source, tmp_path / "zone")
     assert again.startswith("Novas-") and again.endswith(".Csv.GZ")
-    assert files.split("A.CSV") == ("A", ".CSV")
-    assert [files.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]
+    assert local.split("A.CSV") == ("A", ".CSV")
+    assert [local.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]

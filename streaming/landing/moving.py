@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from streaming import files
-from streaming.files import File
+from streaming.landing import local
+from streaming.landing.local import File
 
 DIRECTORY = "_archive"
 HALF = ".copying"  # in a month's directory: a copy that is not whole yet
@@ -109,7 +109,7 @@ def finish(landing_zone: Path, path: str, home: str) -> bool:
     move = Move(path, home, f".{uuid4().hex}.archived")
     _note(landing_zone, move)
     target.with_name(HALF).rename(target)
-    files.sync(target.parent)
+    local.sync(target.parent)
     return _end(landing_zone, move)
 
 
@@ -145,7 +145,7 @@ def _note(landing_zone: Path, move: Move) -> None:
         writer.flush()
         os.fsync(writer.fileno())
     hidden.replace(journal)
-    files.sync(journal.parent)
+    local.sync(journal.parent)
 
 
 def _end(landing_zone: Path, move: Move) -> bool:
@@ -157,7 +157,7 @@ def _end(landing_zone: Path, move: Move) -> bool:
         hidden.unlink()
     elif os.path.lexists(hidden):
         _put_back(landing_zone, move)
-    files.sync(landing_zone)
+    local.sync(landing_zone)
     (landing_zone / DIRECTORY / JOURNAL).unlink(missing_ok=True)
     return copied_one
 
@@ -165,10 +165,10 @@ def _end(landing_zone: Path, move: Move) -> bool:
 def _put_back(landing_zone: Path, move: Move) -> None:
     hidden, target = landing_zone / move.hidden, landing_zone / move.path
     try:
-        files.place(hidden, target)
+        local.place(hidden, target)
     except FileExistsError:  # a third one
-        stem, suffix = files.split(move.path)
-        files.place(hidden, landing_zone / f"{stem[:100]}-{uuid4().hex[:8]}{suffix}")
+        stem, suffix = local.split(move.path)
+        local.place(hidden, landing_zone / f"{stem[:100]}-{uuid4().hex[:8]}{suffix}")
     hidden.unlink(missing_ok=True)
 
 
