@@ -19,11 +19,11 @@ from uuid import uuid4
 
 import structlog
 
+from streaming.domain.records import Record
 from streaming.errors import EnvironmentRefused, LandingZoneAway
 from streaming.landing import local, moving, quarantine
 from streaming.landing.local import File
 from streaming.landing.moving import DIRECTORY
-from streaming.records import Record
 from streaming.settings import Settings
 from streaming.store.store import Store, batched
 

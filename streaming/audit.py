@@ -17,11 +17,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming import archive, features, instants
+from streaming.domain.records import FIELDS, At, Record
 from streaming.errors import Conflict, RunFailed
 from streaming.instants import Share
 from streaming.landing.local import File
 from streaming.reading.messages import Rules, Source
-from streaming.records import FIELDS, At, Record
 from streaming.settings import Settings
 from streaming.spark import session
 from streaming.store.store import Store

@@ -9,7 +9,8 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import features, ledger
+from streaming import features
+from streaming.domain import ledger
 from streaming.errors import FileChanged, RunFailed
 from streaming.landing.local import File
 from streaming.reading.messages import Report, Rules, Source, Surplus

@@ -17,12 +17,12 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from streaming import ledger
 from streaming.batch import Batch
+from streaming.domain import ledger
+from streaming.domain.records import Commit, Record
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.landing.local import File, look
 from streaming.reading.messages import Report, Rules
-from streaming.records import Commit, Record
 from streaming.settings import Settings
 from streaming.spark import session
 from streaming.store.store import Store

@@ -9,7 +9,7 @@ gone: overwritten, or deleted. The records still tell at which commits that was.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streaming.records import At, Record
+from streaming.domain.records import At, Record
 
 
 @dataclass(frozen=True)

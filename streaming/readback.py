@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from streaming.records import Features, Record
+from streaming.domain.records import Features, Record
 
 CENT = Decimal("0.01")
 

@@ -16,11 +16,11 @@ from pyspark.sql import SparkSession
 
 from streaming import archive
 from streaming.claim import rebuilding, waiting
+from streaming.domain.records import Record
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.ingest import Ingest, Outcome
 from streaming.landing import local, quarantine
 from streaming.landing.local import File
-from streaming.records import Record
 from streaming.settings import Settings
 from streaming.settling import Settling
 from streaming.store import rebuild_namespace

@@ -10,8 +10,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features, ledger
+from streaming import features
 from streaming.batch import Batch
+from streaming.domain import ledger
 from streaming.landing import local
 from streaming.reading.messages import Rules
 from streaming.spark import session

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from streaming.claim import waiting
+from streaming.domain.records import Features
 from streaming.landing import local
-from streaming.records import Features
 from streaming.settings import Settings
 from streaming.store.store import Store
 

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.errors import FileRejected
 from streaming.reading import dialect, engine, escapes
 from streaming.reading.dialect import Dialect

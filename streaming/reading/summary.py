@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.reading import mangled
 
 PLACES = pa.schema(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.landing import quarantine
 from streaming.landing.local import batches, is_packed

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import redis
 
-from streaming import ledger
+from streaming.domain import ledger
+from streaming.domain.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.errors import Conflict, KeyRefused, RedisRefused
 from streaming.landing.local import File
-from streaming.records import FIELDS, Commit, Features, Record, dump, load, start_of
 from streaming.settings import Settings
 from streaming.store import client, local_server
 

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from streaming import archive, checks
 from streaming.claim import waiting
+from streaming.domain.records import Commit, Record
 from streaming.landing import local, moving, quarantine
 from streaming.landing.local import File
-from streaming.records import Commit, Record
 from streaming.settings import Settings, load
 from streaming.store.store import Store
 from tests.chaos.disk import AS_ROOT, may_mount

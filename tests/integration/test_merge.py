@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from pyroaring import BitMap64
 
-from streaming import ledger
+from streaming.domain import ledger
+from streaming.domain.records import Commit, Features, Record, dump
 from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailable
-from streaming.records import Commit, Features, Record, dump
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import Store

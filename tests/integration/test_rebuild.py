@@ -11,11 +11,11 @@ import pytest
 
 from streaming import archive, audit, claim
 from streaming.claim import rebuilding
+from streaming.domain.records import Commit
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
 from streaming.ingest import Outcome
 from streaming.landing import quarantine
 from streaming.rebuild import Rebuild, Rebuilt
-from streaming.records import Commit
 from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store

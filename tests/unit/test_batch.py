@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming import ledger
 from streaming.batch import Batch
+from streaming.domain import ledger
 from streaming.errors import FileChanged, RunFailed
 from streaming.landing.local import File, look
 from streaming.reading.messages import Rules

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.errors import FileRejected
 from streaming.reading import companies, dialect, scan
 from streaming.reading.engine import connect

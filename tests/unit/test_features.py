@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features, ledger
+from streaming import features
+from streaming.domain import ledger
 from streaming.landing import quarantine
 from streaming.reading.messages import Report, Rules, Share, Source, Surplus
 from tests import oracle

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming import instants
+from streaming.domain.records import EARLIER_COMMITS, At, Record, dump, load
 from streaming.instants import Share
-from streaming.records import EARLIER_COMMITS, At, Record, dump, load
 
 EMPTY = Record(1, 1, 0, 0, 0, 0, "ingested", 0, "")
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.errors import FileRejected
 from streaming.landing import quarantine
 from streaming.reading import companies, dialect, engine, worker

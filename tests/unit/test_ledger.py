@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import ledger
-from streaming.ledger import Companies
+from streaming.domain import ledger
+from streaming.domain.ledger import Companies
 
 
 def company(root: int, branch: int, alphanumeric: bool) -> int:

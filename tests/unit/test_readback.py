@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from streaming import readback
-from streaming.records import Features, Record
+from streaming.domain.records import Features, Record
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEFORE, AFTER = "2026-11-24T11:59:59.999999+00:00", "2026-11-24T12:00:00+00:00"

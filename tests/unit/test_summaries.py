@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.landing import quarantine
 from streaming.reading import worker
 from streaming.reading.messages import Rules, Share, Source, Surplus

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from streaming import ledger
+from streaming.domain import ledger
 from streaming.landing.local import File
 
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
