@@ -225,7 +225,8 @@ def novas_empresas() -> None:
         Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
         counted; is tried again where features and records do not agree: another writer may be between.
         """
-        from streaming import archive, readback, settings, views
+        from streaming import readback, settings, views
+        from streaming.pipeline import archive
         from streaming.store import store
 
         start = datetime.fromisoformat(inicio)

@@ -25,7 +25,7 @@ from streaming.store import local_server
 from streaming.store.store import connect
 
 if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
-    from streaming.ingest import Outcome
+    from streaming.pipeline.ingest import Outcome
 
 app = typer.Typer(
     name="city-features",

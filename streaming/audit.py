@@ -16,11 +16,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import archive, features, instants
+from streaming import instants
 from streaming.domain.records import FIELDS, At, Record
 from streaming.errors import Conflict, RunFailed
 from streaming.instants import Share
 from streaming.landing.local import File
+from streaming.pipeline import archive, spark_jobs
 from streaming.reading.messages import Rules, Source
 from streaming.settings import Settings
 from streaming.spark import session
@@ -194,7 +195,7 @@ def _counted(
         for n, (file, _) in enumerate(found)
     ]
     rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in found]
-    return features.rows(start(), sources, rules).transform(firsts)
+    return spark_jobs.rows(start(), sources, rules).transform(firsts)
 
 
 def firsts(rows: DataFrame) -> DataFrame:

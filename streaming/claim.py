@@ -9,10 +9,10 @@ from typing import IO
 
 import structlog
 
-from streaming import archive
 from streaming.errors import EnvironmentRefused, Stopped
 from streaming.landing import local
 from streaming.landing.local import File
+from streaming.pipeline import archive
 from streaming.settings import Settings
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store

@@ -13,7 +13,7 @@ from pathlib import Path
 from streaming import logs
 from streaming.claim import claimed
 from streaming.errors import CityFeaturesError
-from streaming.query import Query
+from streaming.pipeline.stream import Query
 from streaming.settings import Settings
 from streaming.spark import jvm, session
 from streaming.store import local_server

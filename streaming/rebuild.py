@@ -14,15 +14,15 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import SparkSession
 
-from streaming import archive
 from streaming.claim import rebuilding, waiting
 from streaming.domain.records import Record
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
-from streaming.ingest import Ingest, Outcome
 from streaming.landing import local, quarantine
 from streaming.landing.local import File
+from streaming.pipeline import archive
+from streaming.pipeline.ingest import Ingest, Outcome
+from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
-from streaming.settling import Settling
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
 

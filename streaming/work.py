@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 from rich.console import Console
 
-from streaming import archive
 from streaming.claim import claimed, clean, waiting
 from streaming.errors import CityFeaturesError, RedisUnavailable, RunFailed, Stopped
-from streaming.outage import Outage, is_outage
+from streaming.pipeline import archive
+from streaming.pipeline.outage import Outage, is_outage
 from streaming.settings import Settings
 from streaming.spark import jvm
 from streaming.store.store import Store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from pyspark.sql import SparkSession
 
     from streaming.audit import Audit
-    from streaming.ingest import Outcome
+    from streaming.pipeline.ingest import Outcome
     from streaming.rebuild import Rebuilt
 
 
@@ -60,7 +60,7 @@ def ingest(
             return None
         with _progress(config, "ingesting", report) as told, _spark(config, stop) as start:
             spark = start()
-            from streaming.query import Query
+            from streaming.pipeline.stream import Query
 
             query = Query(spark, store, config, stop, told)
             try:
@@ -148,7 +148,7 @@ def _spark(config: Settings, stop: Stop | None = None) -> "Iterator[Callable[[],
 def _start(config: Settings, stop: Stop | None) -> "SparkSession":
     starting = jvm.start() if config.spark_master.startswith("local") else None
     # All that will be needed, while the JVM starts.
-    from streaming import query  # noqa: F401
+    from streaming.pipeline import stream  # noqa: F401
     from streaming.spark import session
 
     try:

@@ -18,8 +18,8 @@ from pyroaring import BitMap64
 from pyspark.sql import SparkSession
 
 from streaming.claim import claimed
-from streaming.ingest import Outcome
-from streaming.query import Query
+from streaming.pipeline.ingest import Outcome
+from streaming.pipeline.stream import Query
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle

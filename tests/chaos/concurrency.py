@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from streaming.query import Query
+from streaming.pipeline.stream import Query
 from tests.chaos.world import Case, Rows, World
 
 ROWS = 100

@@ -10,8 +10,8 @@ import psutil
 import redis
 
 from streaming.errors import KeyRefused, RedisRefused
-from streaming.ingest import Ingest
 from streaming.landing import local
+from streaming.pipeline.ingest import Ingest
 from streaming.store import local_server
 from streaming.store.store import Store
 from tests.chaos.concurrency import Threads

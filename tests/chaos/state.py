@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streaming.ingest import Ingest
 from streaming.landing import local
+from streaming.pipeline.ingest import Ingest
 from streaming.store import local_server
 from streaming.store.store import Store
 from tests.chaos.world import Case, Difference, Rows, World

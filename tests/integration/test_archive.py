@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import archive, audit
+from streaming import audit
 from streaming.claim import waiting
-from streaming.ingest import Outcome
 from streaming.landing import local, quarantine
+from streaming.pipeline import archive
+from streaming.pipeline.ingest import Outcome
 from streaming.settings import Settings, load
 from tests import oracle
 from tests.integration.conftest import Program, Service, row

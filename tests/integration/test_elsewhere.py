@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import archive, checks
+from streaming import checks
 from streaming.claim import waiting
 from streaming.domain.records import Commit, Record
 from streaming.landing import local, moving, quarantine
 from streaming.landing.local import File
+from streaming.pipeline import archive
 from streaming.settings import Settings, load
 from streaming.store.store import Store
 from tests.chaos.disk import AS_ROOT, may_mount

@@ -4,7 +4,7 @@ import threading
 
 from structlog.testing import capture_logs
 
-from streaming.ingest import Outcome
+from streaming.pipeline.ingest import Outcome
 from streaming.rebuild import Rebuild
 from tests import oracle
 from tests.integration.conftest import Service, row

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features
+from streaming.pipeline import spark_jobs
 
 
 def test_spark_finds_csv_files_of_any_letter_case(spark: SparkSession, tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_spark_finds_csv_files_of_any_letter_case(spark: SparkSession, tmp_path:
     def collect(batch: DataFrame, _: int) -> None:
         names.update(row.path.rpartition("/")[2] for row in batch.collect())
 
-    stream = features.landed(spark, zone).writeStream.foreachBatch(collect)
+    stream = spark_jobs.landed(spark, zone).writeStream.foreachBatch(collect)
     stream = stream.option("checkpointLocation", (tmp_path / "checkpoint").as_uri())
     stream.trigger(availableNow=True).start().awaitTermination()
 

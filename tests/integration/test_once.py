@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming.errors import CityFeaturesError, KeyRefused, RedisUnavailable
-from streaming.ingest import Ingest, Outcome
 from streaming.landing import local
+from streaming.pipeline.ingest import Ingest, Outcome
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
@@ -611,7 +611,7 @@ def test_batches_of_one_file_give_the_same_as_one_batch(service: Service) -> Non
 def test_following_picks_up_files_and_ends_with_everything_counted(
     spark: SparkSession, service: Service
 ) -> None:
-    from streaming.query import Query
+    from streaming.pipeline.stream import Query
 
     stop = threading.Event()
     found: list[Outcome] = []
@@ -654,7 +654,7 @@ def test_following_ends_when_told_to_while_both_stream_and_reconcile_have_files(
     spark: SparkSession, service: Service
 ) -> None:
     """Told to stop again and again at such a moment: neither may wait for the other for ever."""
-    from streaming.query import Query
+    from streaming.pipeline.stream import Query
 
     settings = service.settings.model_copy(update={"reconcile_seconds": 0.01})
     contents = []

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
-from streaming import outage
 from streaming.errors import EnvironmentRefused, LandingZoneAway, RedisUnavailable
-from streaming.ingest import Outcome
-from streaming.outage import Outage
-from streaming.query import Query
+from streaming.pipeline import outage
+from streaming.pipeline.ingest import Outcome
+from streaming.pipeline.outage import Outage
+from streaming.pipeline.stream import Query
 from streaming.settings import Settings
 from streaming.store import local_server
 from streaming.store.store import Store

@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from streaming.ingest import Ingest
 from streaming.landing import local
+from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from tests import oracle
 from tests.integration.conftest import Service

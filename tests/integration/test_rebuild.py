@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from streaming import archive, audit, claim
+from streaming import audit, claim
 from streaming.claim import rebuilding
 from streaming.domain.records import Commit
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
-from streaming.ingest import Outcome
 from streaming.landing import quarantine
+from streaming.pipeline import archive
+from streaming.pipeline.ingest import Outcome
 from streaming.rebuild import Rebuild, Rebuilt
 from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace

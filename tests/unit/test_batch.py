@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming.batch import Batch
 from streaming.domain import ledger
 from streaming.errors import FileChanged, RunFailed
 from streaming.landing.local import File, look
+from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules
 from tests import oracle
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features
 from streaming.domain import ledger
 from streaming.landing import quarantine
+from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Report, Rules, Share, Source, Surplus
 from tests import oracle
 
@@ -105,7 +105,7 @@ def test_tasks_and_threads_follow_cores_files_and_bytes(
 ) -> None:
     given = [Source(n, "x.csv", "/x.csv", size, 0) for n, size in enumerate(sizes)]
 
-    shared, part = features._spread(given, 4)
+    shared, part = spark_jobs._spread(given, 4)
 
     assert sorted(source.number for task in shared for source in task) == list(range(len(sizes)))
     assert (len(shared), part) == (tasks, Share(threads, readers=tasks))
@@ -127,7 +127,7 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
         d=HEADER + RECIFE + RECIFE,
     )
 
-    found = rows(features.summarise(spark, given, RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
 
     assert reports(found) == {
         0: Report("read", read=5, rejected=2, wrong_digits=1),
@@ -160,7 +160,7 @@ def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
 ) -> None:
     given = write(tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE, d=HEADER + RECIFE + RECIFE)
 
-    found = rows(features.summarise(spark, given, RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
 
     kinds = [{c for c in COLUMNS if row[c] is not None} for row in found]
     assert {frozenset(kind) for kind in kinds} == {
@@ -178,7 +178,7 @@ def test_companies_come_in_the_blocks_of_the_ledger(spark: SparkSession, tmp_pat
         for cnpj in ("000000010001", "999999999999", "ZZZZZZZZZZZZ")
     )
 
-    found = rows(features.summarise(spark, write(tmp_path, a=content), RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, write(tmp_path, a=content), RULES, tmp_path / "q"))
 
     assert sorted(row["block"] for row in found if row["block"]) == [
         "0",
@@ -197,7 +197,7 @@ def test_rejected_rows_go_to_the_quarantine_and_leave_it_when_they_are_mended(
 ) -> None:
     bad = "x,2024-01-31,Natal,RN,10.00"
     given = write(tmp_path, a=HEADER + NATAL + bad + "\n", b=HEADER + "1,2\n")
-    first = rows(features.summarise(spark, given, RULES, tmp_path / "q"))
+    first = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
 
     assert [r.rejected for _, r in sorted(reports(first).items())] == [1, 1]
     assert list(quarantine.rows(tmp_path / "q")) == [
@@ -206,7 +206,7 @@ def test_rejected_rows_go_to_the_quarantine_and_leave_it_when_they_are_mended(
     ]
 
     given = write(tmp_path, a=HEADER + NATAL)
-    rows(features.summarise(spark, given, RULES, tmp_path / "q"))
+    rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
 
     assert [row["file"] for row in quarantine.rows(tmp_path / "q")] == ["b.csv"]
 
@@ -215,7 +215,7 @@ def test_strict_rules_reach_the_executors(spark: SparkSession, tmp_path: Path) -
     given = write(tmp_path, a=HEADER + NATAL + RECIFE)
     strict = Rules(RULES.now, strict=True)
 
-    found = rows(features.summarise(spark, given, strict, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, given, strict, tmp_path / "q"))
 
     assert reports(found)[0].rejected == 1
     assert [row["reason"] for row in quarantine.rows(tmp_path / "q")] == ["cnpj: wrong check digits"]
@@ -233,7 +233,7 @@ def test_of_a_file_with_a_surplus_only_that_comes_and_negative(
     again = source(Path(first.location), 3, surplus)
     quarantine.write(tmp_path / "q", "a.csv", [("as", "it was")])
 
-    found = rows(features.summarise(spark, [again], RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, [again], RULES, tmp_path / "q"))
 
     assert reports(found) == {3: Report("read")}
     assert companies(found, 3) == set()
@@ -248,9 +248,9 @@ def test_without_its_surplus_a_place_may_be_none(spark: SparkSession, tmp_path: 
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
     again = source(Path(first.location), 0, Surplus(held(company(11222333)), {}))
 
-    both = [features.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
+    both = [spark_jobs.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
 
-    assert added_up(both[0].union(both[1]).transform(features.aggregate)) == {
+    assert added_up(both[0].union(both[1]).transform(spark_jobs.aggregate)) == {
         ("Recife", "PE"): (Decimal("0.50"), 1)
     }
 
@@ -278,7 +278,7 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     ]
 
     found = rows(
-        features.summarise(
+        spark_jobs.summarise(
             spark, [good, empty, gone, touched, grown, *others, under], RULES, tmp_path / "q"
         )
     )
@@ -305,7 +305,7 @@ def test_a_file_rejected_as_a_whole_has_no_rejected_rows_left_from_before(
 ) -> None:
     quarantine.write(tmp_path / "q", "a.csv", [("from", "before")])
 
-    found = rows(features.summarise(spark, write(tmp_path, a="x\n"), RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, write(tmp_path, a="x\n"), RULES, tmp_path / "q"))
 
     assert reports(found)[0].outcome == "rejected"
     assert list(quarantine.rows(tmp_path / "q")) == []
@@ -315,7 +315,7 @@ def test_names_of_files_may_be_no_utf8(spark: SparkSession, tmp_path: Path) -> N
     path = tmp_path / os.fsdecode(b"\xe3.csv")
     path.write_text(HEADER + NATAL + "bad\n")
 
-    found = rows(features.summarise(spark, [source(path, 7)], RULES, tmp_path / "q"))
+    found = rows(spark_jobs.summarise(spark, [source(path, 7)], RULES, tmp_path / "q"))
 
     assert reports(found) == {7: Report("read", read=2, rejected=1)}
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q", path.name)] == ["bad"]
@@ -341,7 +341,7 @@ def summaries(
         )
         for n, city, state, amount, count in given
     ]
-    return spark.createDataFrame(made, features.SUMMARIES)
+    return spark.createDataFrame(made, spark_jobs.SUMMARIES)
 
 
 def test_the_same_place_in_several_files_is_added_up_and_reports_are_not_places(
@@ -358,7 +358,7 @@ def test_the_same_place_in_several_files_is_added_up_and_reports_are_not_places(
         (2, "natal", "RN", "5.00", 1),
     )
 
-    assert added_up(given.transform(features.aggregate)) == {
+    assert added_up(given.transform(spark_jobs.aggregate)) == {
         ("Natal", "RN"): (Decimal("10.30"), 4),
         ("natal", "RN"): (Decimal("5.00"), 1),
         ("Bom Jesus", "PI"): (Decimal("1.00"), 1),
@@ -375,7 +375,7 @@ def test_sums_are_exact_where_floats_are_not(spark: SparkSession) -> None:
         (2, "Recife", "PE", "0.01", 1),
     )
 
-    found = features.aggregate(given)
+    found = spark_jobs.aggregate(given)
 
     assert added_up(found) == {
         ("Natal", "RN"): (Decimal("1.00"), 10),
@@ -386,7 +386,7 @@ def test_sums_are_exact_where_floats_are_not(spark: SparkSession) -> None:
 
 
 def test_nothing_adds_up_to_nothing(spark: SparkSession) -> None:
-    found = features.aggregate(summaries(spark, (0, None, None, None, None)))
+    found = spark_jobs.aggregate(summaries(spark, (0, None, None, None, None)))
 
     assert found.columns == ["cidade", "estado", "capital_social_total", "quantidade_empresas"]
     assert added_up(found) == {}
@@ -394,9 +394,9 @@ def test_nothing_adds_up_to_nothing(spark: SparkSession) -> None:
 
 def test_what_is_aggregated_can_be_aggregated_again(spark: SparkSession) -> None:
     given = summaries(spark, (0, "Natal", "RN", "10.10", 1), (1, "Natal", "RN", "1.00", 1))
-    once = features.aggregate(given)
+    once = spark_jobs.aggregate(given)
 
-    twice = features.aggregate(once.unionByName(once))
+    twice = spark_jobs.aggregate(once.unionByName(once))
 
     assert added_up(twice) == {("Natal", "RN"): (Decimal("22.20"), 4)}
 
@@ -413,7 +413,7 @@ def test_files_add_up_to_what_plain_python_finds(spark: SparkSession, tmp_path: 
     given = write(tmp_path, **{f"f{n}": text for n, text in enumerate(texts)})
 
     found = added_up(
-        features.summarise(spark, given, RULES, tmp_path / "q").transform(features.aggregate)
+        spark_jobs.summarise(spark, given, RULES, tmp_path / "q").transform(spark_jobs.aggregate)
     )
 
     expected = oracle.features(texts)

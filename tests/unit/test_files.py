@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streaming.errors import EnvironmentRefused
 from streaming.landing import local
 from streaming.landing.local import File
-from streaming.settling import Settling
+from streaming.pipeline.settling import Settling
 
 SECONDS = 10**9
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features
+from streaming.pipeline import spark_jobs
 
 # One of each kind of trouble: what URIs encode, what patterns, shells, options and lists take apart.
 NAMES = [
@@ -29,8 +29,8 @@ def streamed(spark: SparkSession, zone: Path, checkpoint: Path) -> list[str]:
     def take(batch: DataFrame, _: int) -> None:
         names.extend(entry.path.rpartition("/")[2] for entry in batch.collect())
 
-    stream = features.landed(spark, zone).writeStream.foreachBatch(take)
-    stream = stream.option("checkpointLocation", features.location(checkpoint))
+    stream = spark_jobs.landed(spark, zone).writeStream.foreachBatch(take)
+    stream = stream.option("checkpointLocation", spark_jobs.location(checkpoint))
     stream.trigger(availableNow=True).start().awaitTermination()
     return sorted(names)
 

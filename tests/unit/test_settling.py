@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import settling
 from streaming.landing import local
 from streaming.landing.local import File
-from streaming.settling import Settling
+from streaming.pipeline import settling
+from streaming.pipeline.settling import Settling
 
 HALF = "a\nx,RN,10"
 

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Collection, Iterable
 
-from streaming.ingest import Outcome
 from streaming.landing.local import File
+from streaming.pipeline.ingest import Outcome
 
 STATES = ("failed", "unreadable")
 

@@ -10,17 +10,17 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming import features
-from streaming.batch import Batch
 from streaming.domain import ledger
 from streaming.landing import local
+from streaming.pipeline import spark_jobs
+from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules
 from streaming.spark import session
 
 NAME = "x.csv"
 CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rehearsal")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.warmup")
 
 
 def rehearse(spark: SparkSession) -> None:
@@ -40,8 +40,8 @@ def rehearse(spark: SparkSession) -> None:
             read.increments({NAME: ledger.Verdict(1, {})})
             read.close()
 
-        stream = features.landed(spark, zone).writeStream.foreachBatch(ingest)
-        stream.option("checkpointLocation", features.location(directory / "checkpoint"))
+        stream = spark_jobs.landed(spark, zone).writeStream.foreachBatch(ingest)
+        stream.option("checkpointLocation", spark_jobs.location(directory / "checkpoint"))
         stream.trigger(availableNow=True).start().awaitTermination()
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))

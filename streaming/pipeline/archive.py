@@ -32,7 +32,7 @@ AT_ONCE = 1000
 AGAIN = 600.0  # seconds until the same is said again
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.archive")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.archive")
 _said: dict[tuple[Path, int | None], float] = {}
 
 

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import structlog
 
-from streaming import archive
 from streaming.landing import local
 from streaming.landing.local import File
+from streaming.pipeline import archive
 from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 
 PIECE = 1024 * 1024
 PATIENCE = 5  # times as long while the last line has no end
 FEW = 1000
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.settling")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.settling")
 
 
 @dataclass

@@ -17,11 +17,11 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from streaming.batch import Batch
 from streaming.domain import ledger
 from streaming.domain.records import Commit, Record
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.landing.local import File, look
+from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Report, Rules
 from streaming.settings import Settings
 from streaming.spark import session
@@ -29,7 +29,7 @@ from streaming.store.store import Store
 
 ATTEMPTS = 20
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.ingest")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.ingest")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ FIRST = 0.5
 LONGEST = 15.0
 SAY_EVERY = 60.0
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.outage")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.outage")
 
 
 def is_outage(error: CityFeaturesError) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import features
 from streaming.domain import ledger
 from streaming.errors import FileChanged, RunFailed
 from streaming.landing.local import File
+from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Report, Rules, Source, Surplus
 
 Place = tuple[str, str, Decimal, int]
@@ -95,7 +95,7 @@ class Batch:
         total = self._summaries.where(~F.col("file").isin(nothing))
         if surplus:
             total = total.union(self._too_much(surplus)[0])
-        return _added(features.aggregate(total).collect())
+        return _added(spark_jobs.aggregate(total).collect())
 
     def _too_much(self, surplus: Mapping[str, Surplus]) -> tuple[DataFrame, Told]:
         files = [file for file in self._files if file.path in surplus]
@@ -121,7 +121,7 @@ class Batch:
             )
             for number, file in enumerate(files)
         ]
-        summaries = features.summarise(self._spark, sources, self._rules, self._quarantine)
+        summaries = spark_jobs.summarise(self._spark, sources, self._rules, self._quarantine)
         if not self._alone:
             self._held.append(summaries.persist())
         return summaries

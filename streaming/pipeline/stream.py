@@ -17,23 +17,23 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import archive, features, rehearsal
-from streaming.aside import Aside
 from streaming.claim import waiting, writing
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
-from streaming.ingest import Ingest, Outcome
 from streaming.landing import local
 from streaming.landing.local import File
-from streaming.outage import Outage, is_outage
+from streaming.pipeline import archive, spark_jobs, warmup
+from streaming.pipeline.aside import Aside
+from streaming.pipeline.ingest import Ingest, Outcome
+from streaming.pipeline.outage import Outage, is_outage
+from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
-from streaming.settling import Settling
 from streaming.spark import cluster, session
 from streaming.store.store import Store, revive
 
 POLL = 0.1
 ALONE = 1.0  # seconds between looks without Spark's
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.query")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.stream")
 
 
 class Query:
@@ -119,7 +119,7 @@ class Query:
                 revive(self._settings)
                 self._reconcile()
                 if not begun and self._settings.spark_master.startswith("local"):
-                    rehearsal.rehearse(self._spark)  # workers elsewhere do not see its file
+                    warmup.rehearse(self._spark)  # workers elsewhere do not see its file
                 query = self._start(checkpoint, follow=True)
                 outage.over()
                 if not begun:
@@ -165,14 +165,14 @@ class Query:
                 )
             return None
         try:
-            features.pattern(zone)
-            location = features.location(checkpoint)
+            spark_jobs.pattern(zone)
+            location = spark_jobs.location(checkpoint)
         except ValueError as error:
             log.warning("Spark cannot look here: files are looked for once a second", why=str(error))
             return None
         # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
         with self._spark_errors():
-            found = features.landed(self._spark, zone)
+            found = spark_jobs.landed(self._spark, zone)
             stream = found.writeStream.foreachBatch(self._batch)
             stream = stream.option("checkpointLocation", location)
             if follow:
