@@ -25,7 +25,7 @@ COPY dags dags
 # Run as whom it may concern: as-owner says to whom. Its line in passwd, without which Java does not know
 # its user, goes to a place that can be written when the rest can not.
 RUN .venv/bin/python -m compileall -q streaming \
-    && .venv/bin/python -m streaming.prepare \
+    && .venv/bin/python -m streaming.jobs.prepare \
     && for command in airflow city-features; do \
         printf '#!/bin/sh\nexec as-owner /opt/city-features/.venv/bin/%s "$@"\n' "$command" \
             >"/usr/local/bin/$command"; \

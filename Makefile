@@ -61,7 +61,7 @@ dev: python
 	@$(PYTHON) scripts/venv.py requirements-dev.txt
 
 prepared:
-	@$(BIN)/python -m streaming.prepare
+	@$(BIN)/python -m streaming.jobs.prepare
 
 java:
 	@scripts/java.sh

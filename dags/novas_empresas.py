@@ -181,7 +181,8 @@ def novas_empresas() -> None:
     @task(retries=5, retry_delay=timedelta(seconds=5), max_retry_delay=timedelta(minutes=1))
     def verificar_redis() -> None:
         """Look at what a run needs, as `city-features check` does; tried again until Redis is there."""
-        from streaming import checks, settings
+        from streaming import settings
+        from streaming.jobs import checks
         from streaming.store import store
 
         config = settings.load()
@@ -225,14 +226,15 @@ def novas_empresas() -> None:
         Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
         counted; is tried again where features and records do not agree: another writer may be between.
         """
-        from streaming import readback, settings, views
+        from streaming import settings, views
+        from streaming.jobs import verify
         from streaming.pipeline import archive
         from streaming.store import store
 
         start = datetime.fromisoformat(inicio)
         redis = store.connect(settings.load())
         records, features = redis.records(), redis.features()
-        files = readback.since(records, start)
+        files = verify.since(records, start)
         left = execucao["left"]
 
         totals = {key: sum(getattr(r, key) for r in files.values()) for key in COUNTS}
@@ -244,7 +246,7 @@ def novas_empresas() -> None:
         accounting = {**totals, "version": redis.version(), "files": shown, "left": left}
         ti.xcom_push(key="contabilidade", value=accounting)
 
-        wrong = readback.unconserved(files) + readback.differences(features, records, start)
+        wrong = verify.unconserved(files) + verify.differences(features, records, start)
         if wrong:
             raise AirflowException(f"Redis does not hold what it should: {'; '.join(wrong[:NAMED])}")
         for row in rows:

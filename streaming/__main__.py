@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streaming import logs, settings, streams, views, work
+from streaming import logs, settings, streams, views
 from streaming.claim import waiting
 from streaming.errors import CityFeaturesError, KeyRefused, Stopped
+from streaming.jobs import run
 from streaming.landing import local, quarantine
 from streaming.settings import Settings
 from streaming.store import local_server
@@ -108,7 +109,7 @@ def run(
     refused: KeyRefused | None = None
     ended_by = None
     try:
-        ended_by = work.ingest(config, store, report, follow=follow)
+        ended_by = run.ingest(config, store, report, follow=follow)
     except KeyRefused as error:
         if not outcomes:
             raise
@@ -120,7 +121,7 @@ def run(
         document: dict[str, object] = {
             "files": done,
             **totals,
-            "version": work.version(store, follow=follow),
+            "version": run.version(store, follow=follow),
         }
         if unfinished and ended_by is not None:
             document |= {"stopped": ended_by.name, "waiting": unfinished}
@@ -167,7 +168,7 @@ def status(as_json: Json = False) -> None:
 @app.command(epilog="Example: city-features check && city-features run")
 def check(as_json: Json = False) -> None:
     """Check what a run needs: Java, directories, Redis and its settings; exit 1 if anything lacks."""
-    from streaming import checks
+    from streaming.jobs import checks
 
     config = _configured()
     found = checks.run(config, lambda: connect(config, retries=1))
@@ -204,7 +205,7 @@ def audit(as_json: Json = False) -> None:
     """Compute all features again from the files, and compare; exit 1 on any difference."""
     config = _configured()
     started = time.monotonic()
-    found = work.audit(config, connect(config))
+    found = run.audit(config, connect(config))
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         emit({"ok": not found.differences, **asdict(found), "seconds": seconds})
@@ -223,7 +224,7 @@ def rebuild(
     """Make all features again from the files there are, and switch to them at once."""
     config = _configured()
     started = time.monotonic()
-    rebuilt = work.rebuild(config, connect(config), allow_empty=allow_empty)
+    rebuilt = run.rebuild(config, connect(config), allow_empty=allow_empty)
     seconds = round(time.monotonic() - started, 3)
     emit({**asdict(rebuilt), "seconds": seconds}) if as_json else views.rebuild(rebuilt, seconds)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from streaming import checks
+from streaming.jobs import checks
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import connect

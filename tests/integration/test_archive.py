@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import audit
 from streaming.claim import waiting
+from streaming.jobs import audit
 from streaming.landing import local, quarantine
 from streaming.pipeline import archive
 from streaming.pipeline.ingest import Outcome

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streaming import audit
-from streaming.audit import Difference
 from streaming.errors import RunFailed
+from streaming.jobs import audit
+from streaming.jobs.audit import Difference
 from tests import oracle
 from tests.integration.conftest import Program, Service, row
 

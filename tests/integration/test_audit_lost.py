@@ -2,8 +2,8 @@
 
 import pytest
 
-from streaming import audit
-from streaming.audit import Difference
+from streaming.jobs import audit
+from streaming.jobs.audit import Difference
 from tests.integration.conftest import Service, row
 
 BELEM = ("Belém", "PA")

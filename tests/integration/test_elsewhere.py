@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from streaming import checks
 from streaming.claim import waiting
 from streaming.domain.records import Commit, Record
+from streaming.jobs import checks
 from streaming.landing import local, moving, quarantine
 from streaming.landing.local import File
 from streaming.pipeline import archive

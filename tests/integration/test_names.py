@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming import audit
+from streaming.jobs import audit
 from streaming.settings import Settings, load
 from tests.harness import Program, Service, Zone, row, until
 

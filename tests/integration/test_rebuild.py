@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from streaming import audit, claim
+from streaming import claim
 from streaming.claim import rebuilding
 from streaming.domain.records import Commit
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
+from streaming.jobs import audit
+from streaming.jobs.rebuild import Rebuild, Rebuilt
 from streaming.landing import quarantine
 from streaming.pipeline import archive
 from streaming.pipeline.ingest import Outcome
-from streaming.rebuild import Rebuild, Rebuilt
 from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store

@@ -28,7 +28,7 @@ KEPT = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in 
 
 
 def prepare(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Prepare as `python -m streaming.prepare` does, but there."""
+    """Prepare as `python -m streaming.jobs.prepare` does, but there."""
     return subprocess.run(
         [sys.executable, "-c", PREPARE.format(str(home))],
         env={**KEPT, "PYTHONPATH": str(ROOT), **environment},

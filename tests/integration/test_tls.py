@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from streaming import checks
 from streaming.errors import CityFeaturesError, EnvironmentRefused, RedisRefused, RedisUnavailable
+from streaming.jobs import checks
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import RETRIES, Store, connect

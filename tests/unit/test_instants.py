@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming import instants
 from streaming.domain.records import EARLIER_COMMITS, At, Record, dump, load
-from streaming.instants import Share
+from streaming.jobs import instants
+from streaming.jobs.instants import Share
 
 EMPTY = Record(1, 1, 0, 0, 0, 0, "ingested", 0, "")
 

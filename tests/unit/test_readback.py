@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from streaming import readback
 from streaming.domain.records import Features, Record
+from streaming.jobs import verify
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEFORE, AFTER = "2026-11-24T11:59:59.999999+00:00", "2026-11-24T12:00:00+00:00"
@@ -35,11 +35,11 @@ RECORDS = {"a.csv": record(4, 3, 1, 0, BEFORE), "b.csv": record(2, 1, 0, 1)}
 
 
 def test_what_fits_has_no_differences() -> None:
-    assert readback.differences(RIGHT.values(), RECORDS, START) == []
+    assert verify.differences(RIGHT.values(), RECORDS, START) == []
 
 
 def test_nothing_new_needs_no_features() -> None:
-    assert readback.differences([], {}, START) == []
+    assert verify.differences([], {}, START) == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_nothing_new_needs_no_features() -> None:
 )
 def test_what_does_not_fit_is_named(key: str, change: dict[str, object], said: str) -> None:
     wrong = {**RIGHT, key: replace(RIGHT[key], **change)}  # type: ignore[arg-type]
-    assert any(said in line for line in readback.differences(wrong.values(), RECORDS, START))
+    assert any(said in line for line in verify.differences(wrong.values(), RECORDS, START))
 
 
 @pytest.mark.parametrize("lost", RIGHT)
@@ -73,12 +73,12 @@ def test_all_companies_that_files_brought_have_to_be_in_the_features(lost: str) 
     left = [feature for key, feature in RIGHT.items() if key != lost]
     kind = "municipalities" if "/" in lost else "cities"
     found = 4 - RIGHT[lost].quantidade_empresas
-    wrong = readback.differences(left, RECORDS, START)
+    wrong = verify.differences(left, RECORDS, START)
     assert f"the files brought 4 companies, but the {kind} have {found}" in wrong
 
 
 def test_more_companies_than_the_records_tell_of_are_those_of_overwritten_files() -> None:
-    assert readback.differences(RIGHT.values(), {"a.csv": RECORDS["a.csv"]}, START) == []
+    assert verify.differences(RIGHT.values(), {"a.csv": RECORDS["a.csv"]}, START) == []
 
 
 def test_records_since_an_instant_are_those_committed_at_it_or_later() -> None:
@@ -87,9 +87,9 @@ def test_records_since_an_instant_are_those_committed_at_it_or_later() -> None:
         "a.csv": record(1, 1, 0, 0),
         "c.csv": record(1, 1, 0, 0, BEFORE),
     }
-    assert list(readback.since(records, START)) == ["a.csv", "b.csv"]
+    assert list(verify.since(records, START)) == ["a.csv", "b.csv"]
 
 
 def test_a_row_that_went_missing_is_told() -> None:
     records = {"a.csv": record(6, 3, 2, 1), "b.csv": record(6, 3, 2, 0)}
-    assert readback.unconserved(records) == ["b.csv: read 6 is not new 3 + duplicates 2 + rejected 0"]
+    assert verify.unconserved(records) == ["b.csv: read 6 is not new 3 + duplicates 2 + rejected 0"]

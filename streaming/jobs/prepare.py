@@ -1,5 +1,5 @@
 """
-Prepares the start of the JVM, once after installing: `python -m streaming.prepare`.
+Prepares the start of the JVM, once after installing: `python -m streaming.jobs.prepare`.
 
 A few files are ingested, with a server and in directories of their own, by a JVM that writes down which
 classes it needed. What the service has, wherever it is, is not touched.

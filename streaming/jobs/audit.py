@@ -16,10 +16,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming import instants
 from streaming.domain.records import FIELDS, At, Record
 from streaming.errors import Conflict, RunFailed
-from streaming.instants import Share
+from streaming.jobs import instants
+from streaming.jobs.instants import Share
 from streaming.landing.local import File
 from streaming.pipeline import archive, spark_jobs
 from streaming.reading.messages import Rules, Source

@@ -20,12 +20,12 @@ from streaming.store.store import Store
 if TYPE_CHECKING:  # nothing of Spark is loaded before it is needed
     from pyspark.sql import SparkSession
 
-    from streaming.audit import Audit
+    from streaming.jobs.audit import Audit
+    from streaming.jobs.rebuild import Rebuilt
     from streaming.pipeline.ingest import Outcome
-    from streaming.rebuild import Rebuilt
 
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.work")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.run")
 
 
 class Stop(threading.Event):
@@ -99,7 +99,7 @@ def version(store: Store, *, follow: bool) -> int | None:
 
 def audit(config: Settings, store: Store) -> "Audit":
     """Compute everything again and compare."""
-    from streaming import audit
+    from streaming.jobs import audit
 
     with _progress(config, "reading every file again"), _spark(config) as start:
         return audit.run(config, store, start)
@@ -107,7 +107,7 @@ def audit(config: Settings, store: Store) -> "Audit":
 
 def rebuild(config: Settings, store: Store, *, allow_empty: bool) -> "Rebuilt":
     """Make everything again beside what there is, then switch."""
-    from streaming.rebuild import Rebuild
+    from streaming.jobs.rebuild import Rebuild
 
     stop = Stop()
     stop.listen()

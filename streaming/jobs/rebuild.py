@@ -28,7 +28,7 @@ from streaming.store.store import Store
 
 ROUNDS = 5
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.rebuild")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.rebuild")
 
 
 @dataclass(frozen=True)
