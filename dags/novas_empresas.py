@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
 import structlog
@@ -226,7 +225,8 @@ def novas_empresas() -> None:
         Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
         counted; is tried again where features and records do not agree: another writer may be between.
         """
-        from streaming import settings, views
+        from streaming import settings
+        from streaming.app import tables
         from streaming.jobs import verify
         from streaming.pipeline import archive
         from streaming.store import store
@@ -238,11 +238,11 @@ def novas_empresas() -> None:
         left = execucao["left"]
 
         totals = {key: sum(getattr(r, key) for r in files.values()) for key in COUNTS}
-        rows = [SimpleNamespace(file=path, **asdict(record)) for path, record in files.items()]
-        views.run(rows, totals, execucao["seconds"])
+        rows = [verify.outcome(path, record) for path, record in files.items()]
+        tables.run(rows, totals, execucao["seconds"])
         features.sort(key=lambda f: (f.atualizado_em, f.capital_social_total), reverse=True)
-        views.features(features[:SHOWN])
-        shown = [vars(row) for row in rows[:NAMED]]
+        tables.features(features[:SHOWN])
+        shown = [asdict(row) for row in rows[:NAMED]]
         accounting = {**totals, "version": redis.version(), "files": shown, "left": left}
         ti.xcom_push(key="contabilidade", value=accounting)
 
@@ -254,7 +254,7 @@ def novas_empresas() -> None:
                 log.warning("rows rejected: city-features quarantine", file=row.file, rows=row.rejected)
         for file in left:
             log.warning("not ingested", **{key: file[key] for key in ("file", "state", "reason")})
-        same = [p for p, r in records.items() if archive.landed_as(p, r) == depositado]
+        same = [p for p, r in records.items() if archive.original_name(p, r) == depositado]
         depositado = max(same, key=lambda p: records[p].version, default=depositado)
         if depositado in records and depositado not in files:  # the same file as in an earlier run
             files[depositado] = records[depositado]

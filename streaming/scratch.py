@@ -5,7 +5,6 @@ Each is locked (flock) for as long as the process lives that made it. What a kil
 locked any more, by whatever number the process went: the next one that makes a directory removes it.
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from streaming import locks
 from streaming.errors import EnvironmentRefused
 
 PREFIX = "city-features-"
@@ -76,7 +76,7 @@ def make(directory: Path | None = None, prefix: str = PREFIX) -> Path:
             made = Path(tempfile.mkdtemp(dir=directory, prefix=prefix, suffix=LOCKED))
             with suppress(FileNotFoundError):  # somebody else swept it away before it was locked
                 descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
-                if _lock(descriptor) and made.exists():
+                if locks.try_lock(descriptor) and made.exists():
                     _descriptors[made] = descriptor
                     return made
                 os.close(descriptor)
@@ -115,16 +115,7 @@ def _sweep(directory: Path, prefix: str) -> None:
         with suppress(OSError):  # gone meanwhile, or not ours to open
             descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                if os.fstat(descriptor).st_uid == os.geteuid() and _lock(descriptor):
+                if os.fstat(descriptor).st_uid == os.geteuid() and locks.try_lock(descriptor):
                     shutil.rmtree(left, ignore_errors=True)
             finally:
                 os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock it, unless a living process has; return whether it is ours now."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

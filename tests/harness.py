@@ -17,9 +17,9 @@ import redis
 from pyroaring import BitMap64
 from pyspark.sql import SparkSession
 
-from streaming.claim import claimed
-from streaming.pipeline.ingest import Outcome
-from streaming.pipeline.stream import Query
+from streaming import locks
+from streaming.domain.results import Outcome
+from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
@@ -119,8 +119,8 @@ class Service(Zone):
         """Run once over all there is, as `city-features run` does, in this process."""
         found: list[Outcome] = []
         store = store or self.store()
-        with claimed(self.settings, checkpoint, threading.Event()) as directory:
-            query = Query(self.spark, store, self.settings, threading.Event(), found.extend)
+        with locks.checkpoint(self.settings, checkpoint, threading.Event()) as directory:
+            query = Stream(self.spark, store, self.settings, threading.Event(), found.extend)
             query.run_available(directory)
         return found
 

@@ -1,16 +1,12 @@
 """What is kept in Redis, as values: records of files, features, and what one commit changes."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from streaming.domain import ledger
-from streaming.landing.local import File
-
-FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
-"""The fields of a feature hash."""
+from streaming.domain.file import File
 
 At = tuple[int, str]
 """A commit: its version and its instant."""
@@ -52,33 +48,6 @@ class Record:
     def is_of(self, file: File) -> bool:
         """Return whether this is the record of the file as it is now."""
         return (self.size, self.mtime) == (file.size, file.mtime)
-
-
-@dataclass(frozen=True)
-class Features:
-    """The features of one city (`estado` None) or of one municipality; sums in reais."""
-
-    key: str
-    cidade: str
-    estado: str | None
-    capital_social_total: Decimal
-    quantidade_empresas: int
-    capital_social_medio: Decimal
-    atualizado_em: str
-
-    @classmethod
-    def of(cls, key: str, values: Mapping[str, str]) -> "Features":
-        """Return the features in a hash; raises ValueError or ArithmeticError where they are none."""
-        cidade, _, estado = key.partition("/")
-        return cls(
-            key=key,
-            cidade=cidade,
-            estado=estado or None,
-            capital_social_total=Decimal(values["capital_social_total"]),
-            quantidade_empresas=int(values["quantidade_empresas"]),
-            capital_social_medio=Decimal(values["capital_social_medio"]),
-            atualizado_em=values["atualizado_em"],
-        )
 
 
 @dataclass(frozen=True)
@@ -127,6 +96,6 @@ def load(stored: bytes) -> Record:
     return Record(**values, earlier_commits=earlier)
 
 
-def start_of(file: File) -> bytes:
+def record_prefix(file: File) -> bytes:
     """Return how every stored record of this file begins: cheaper to compare than to load."""
     return b'{"size":%d,"mtime":%d,' % (file.size, file.mtime)

@@ -16,11 +16,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming.domain.records import FIELDS, At, Record
+from streaming.domain.features import FIELDS
+from streaming.domain.file import File
+from streaming.domain.records import At, Record
+from streaming.domain.results import Audit, Difference
 from streaming.errors import Conflict, RunFailed
 from streaming.jobs import instants
 from streaming.jobs.instants import Share
-from streaming.landing.local import File
+from streaming.jobs.lifetime import LazySpark
 from streaming.pipeline import archive, spark_jobs
 from streaming.reading.messages import Rules, Source
 from streaming.settings import Settings
@@ -34,33 +37,6 @@ Hashes = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Where Redis and the files disagree: a field of a key, or (`field` None) the key as a whole."""
-
-    key: str
-    field: str | None
-    redis: str | None
-    files: str | None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """
-    What an audit found.
-
-    `cities` is how many cities the files have, `files` how many of them were read; `notes` are what may
-    explain differences: files that are gone or were overwritten after they were counted.
-    """
-
-    cities: int
-    companies: int
-    files: int
-    version: int
-    differences: list[Difference]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """Redis at one version: its features, and its records."""
 
@@ -69,7 +45,13 @@ class Snapshot:
     records: dict[str, Record]
 
 
-def run(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> Audit:
+def audit(settings: Settings, store: Store) -> Audit:
+    """Compare the features in Redis with what the files add up to, as `compare` does."""
+    with LazySpark(settings) as start:
+        return compare(settings, store, start)
+
+
+def compare(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> Audit:
     """
     Compare the features in Redis with what the files add up to.
 
@@ -79,7 +61,7 @@ def run(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> 
     """
     then = snapshot(store)
     counted = {path: r for path, r in then.records.items() if r.state == "ingested"}
-    there = archive.in_order(counted, settings.landing_zone)
+    there = archive.files_in_ingest_order(counted, settings.landing_zone)
     found = [(file, counted[path]) for path, file in there.items()]
     notes = [
         f"{path}: overwritten after {record.earlier} companies of it were counted"

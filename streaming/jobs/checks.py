@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ from uuid import uuid4
 from redis.exceptions import NoPermissionError, ResponseError
 
 from streaming import scratch
+from streaming.domain.results import Check
 from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.landing import moving
 from streaming.settings import Settings
@@ -28,15 +28,6 @@ ROOM = 200 * 10**6
 # Older servers replay the append-only file with the default user's rights, and leave out what it may not
 # do, without an error: https://github.com/redis/redis/issues/14541, valkey-io/valkey/issues/3983.
 REPLAYS = {"redis": (8, 6), "valkey": (9, 1, 2)}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: whether it is right, and what was seen or what to do."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:

@@ -10,10 +10,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from streaming import logs
-from streaming.claim import claimed
+from streaming import locks, logs
 from streaming.errors import CityFeaturesError
-from streaming.pipeline.stream import Query
+from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.spark import jvm, session
 from streaming.store import local_server
@@ -61,8 +60,8 @@ def _ingest(directory: Path, starting: jvm.Starting) -> None:
     spark = session.start(config, starting)
     try:
         stop = threading.Event()
-        with claimed(config, "run", stop) as checkpoint:
-            Query(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
+        with locks.checkpoint(config, "run", stop) as checkpoint:
+            Stream(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
         local_server.stop(redis)

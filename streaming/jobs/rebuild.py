@@ -8,19 +8,21 @@ ingested before; one script switches.
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
 from pyspark.sql import SparkSession
 
-from streaming.claim import rebuilding, waiting
+from streaming import chunks, locks
+from streaming.domain.file import File
 from streaming.domain.records import Record
+from streaming.domain.results import Outcome, Rebuilt
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
-from streaming.landing import local, quarantine
-from streaming.landing.local import File
+from streaming.jobs.lifetime import LazySpark, Stop
+from streaming.landing import quarantine
 from streaming.pipeline import archive
-from streaming.pipeline.ingest import Ingest, Outcome
+from streaming.pipeline.backlog import waiting
+from streaming.pipeline.ingest import Ingest
 from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
 from streaming.store import rebuild_namespace
@@ -31,14 +33,27 @@ ROUNDS = 5
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.rebuild")
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """What a rebuild came to: cities and files now counted, and the files that no longer are."""
+def rebuild(
+    settings: Settings,
+    store: Store,
+    report: Callable[[list[Outcome]], None],
+    *,
+    allow_empty: bool = False,
+) -> Rebuilt:
+    """
+    Make all features again, as `Rebuild` does, until SIGTERM or SIGINT.
 
-    version: int
-    cities: int
-    files: int
-    gone: list[str]
+    Raises:
+        Stopped: a signal came before the switch; the features are as they were.
+    """
+    stop = Stop()
+    stop.listen()
+    try:
+        with LazySpark(settings, stop) as start:
+            return Rebuild(settings, store, start, stop, report).run(allow_empty=allow_empty)
+    except Stopped as stopped:
+        stopped.signal = stop.number or stopped.signal
+        raise
 
 
 class Rebuild:
@@ -75,7 +90,7 @@ class Rebuild:
             Stopped: it was told to.
             KeyRefused, RedisRefused, RedisUnavailable: Redis did not let it.
         """
-        with rebuilding(self._settings, self._stop):
+        with locks.exclusive(self._settings, self._stop):
             self._go_on()
             rebuild_namespace.clean(self._store)
             within = rebuild_namespace.begin(self._store, self._id)
@@ -90,7 +105,7 @@ class Rebuild:
         for _ in range(ROUNDS):
             position = self._store.position()
             records = self._store.records()
-            counted = archive.in_order(records, self._settings.landing_zone)
+            counted = archive.files_in_ingest_order(records, self._settings.landing_zone)
             gone = sorted(records.keys() - counted.keys())
             if records and not counted and not allow_empty:
                 raise RunFailed(
@@ -127,7 +142,7 @@ class Rebuild:
         """Ingest into the namespace; return the files that failed and were never counted before."""
         bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
         failed = set()
-        for batch in local.batches(landed, *bounds):
+        for batch in chunks.batches(landed, *bounds):
             self._go_on()
             outcomes = Ingest(self._start(), within, self._settings)(batch)
             for outcome in outcomes:

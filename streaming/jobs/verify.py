@@ -5,9 +5,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from streaming.domain.records import Features, Record
+from streaming.domain.features import Features
+from streaming.domain.records import Record
+from streaming.domain.results import Outcome
 
 CENT = Decimal("0.01")
+
+
+def outcome(path: str, record: Record) -> Outcome:
+    """Return what a record says became of its file."""
+    r = record
+    return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
 
 
 def since(records: Mapping[str, Record], instant: datetime) -> dict[str, Record]:

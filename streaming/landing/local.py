@@ -5,12 +5,11 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
+from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused, LandingZoneAway
 
 WHOLE = "user.city-features.whole"
@@ -19,30 +18,7 @@ WHOLE = "user.city-features.whole"
 SUFFIXES = (".csv", ".csv.gz")
 
 
-class File(NamedTuple):
-    """
-    A file as it was looked at; its identity is all of it.
-
-    Sorts in ingest order: oldest first, then by path. `path` is relative to the landing zone,
-    `size` in bytes, `mtime` in nanoseconds since 1970.
-    """
-
-    mtime: int
-    path: str
-    size: int
-
-
-class Sized(Protocol):
-    """What has a size in bytes."""
-
-    @property
-    def size(self) -> int: ...  # noqa: D102
-
-
-SizedT = TypeVar("SizedT", bound=Sized)
-
-
-def is_looked_at(name: str) -> bool:
+def is_ingestable(name: str) -> bool:
     """Return whether a file of this name is ingested at all; letters may be small or capital."""
     return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
@@ -57,19 +33,19 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def others(landing_zone: Path) -> list[str]:
+def not_ingestable(landing_zone: Path) -> list[str]:
     """Return the names of the files of the landing zone that are neither hidden nor looked at."""
     with os.scandir(landing_zone) as entries:
         return sorted(
             entry.name
             for entry in entries
             if not is_hidden(entry.name)
-            and not is_looked_at(entry.name)
+            and not is_ingestable(entry.name)
             and entry.is_file(follow_symlinks=False)
         )
 
 
-def look(landing_zone: Path, path: str) -> File | None:
+def stat_file(landing_zone: Path, path: str) -> File | None:
     """
     Return a file as it is now, or None if it is gone.
 
@@ -100,7 +76,7 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
         with os.scandir(directory) as entries:
             found = []
             for entry in entries:
-                if is_looked_at(entry.name):
+                if is_ingestable(entry.name):
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
@@ -138,20 +114,6 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def batches(files: Iterable[SizedT], most_files: int, most_bytes: int) -> Iterator[list[SizedT]]:
-    """Cut files, in order, into batches of bounded count and bytes; a larger file stands alone."""
-    batch: list[SizedT] = []
-    size = 0
-    for file in files:
-        if batch and (len(batch) >= most_files or size + file.size > most_bytes):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += file.size
-    if batch:
-        yield batch
-
-
 def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str, bool]:
     """
     Copy a file into the landing zone, whole or not at all.
@@ -167,7 +129,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             name is one that the service does not look at.
     """
     name = name or source.name
-    if not is_looked_at(name) or Path(name).name != name:
+    if not is_ingestable(name) or Path(name).name != name:
         raise EnvironmentRefused(
             f"{name!r} would not be looked at: use --as with a plain name that ends in "
             ".csv or .csv.gz and does not begin with . or _"

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from streaming.domain.file import File
 from streaming.landing import local
-from streaming.landing.local import File
 
 DIRECTORY = "_archive"
 HALF = ".copying"  # in a month's directory: a copy that is not whole yet

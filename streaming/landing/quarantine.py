@@ -20,22 +20,22 @@ from pathlib import Path
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
-from streaming.reading import charset
 
+UTF8 = "utf-8"
 NAME_BYTES = 200
 
 
-def write(
-    directory: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = charset.UTF8
-) -> int:
+def write(directory: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
     """
     Replace the rejected rows (reason, raw line) of a file in this encoding; none removes what was there.
+
+    A byte that the encoding does not know is a lone surrogate in the raw line.
 
     Returns:
         How many rows there were.
     """
-    kept = {} if encoding == charset.UTF8 else {"encoding": encoding}
-    lines = ({"reason": reason, "raw": charset.escaped(raw, encoding), **kept} for reason, raw in rows)
+    kept = {} if encoding == UTF8 else {"encoding": encoding}
+    lines = ({"reason": reason, "raw": raw, **kept} for reason, raw in rows)
     try:
         return _write(directory, file, lines)
     except OSError as error:

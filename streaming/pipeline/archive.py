@@ -7,7 +7,6 @@ finds the one without the other knows where it belongs. An archive that can not 
 """
 
 import errno
-import fcntl
 import os
 import re
 import time
@@ -19,13 +18,15 @@ from uuid import uuid4
 
 import structlog
 
+from streaming import locks
+from streaming.chunks import batched
+from streaming.domain.file import File
 from streaming.domain.records import Record
 from streaming.errors import EnvironmentRefused, LandingZoneAway
 from streaming.landing import local, moving, quarantine
-from streaming.landing.local import File
 from streaming.landing.moving import DIRECTORY
 from streaming.settings import Settings
-from streaming.store.store import Store, batched
+from streaming.store.store import Store
 
 MONTH = re.compile(rf"{DIRECTORY}/\d{{4}}-\d\d")
 AT_ONCE = 1000
@@ -41,7 +42,7 @@ def is_in(path: str) -> bool:
     return path.startswith(f"{DIRECTORY}/")
 
 
-def homes(file: File) -> tuple[str, str]:
+def archive_paths(file: File) -> tuple[str, str]:
     """Return where this file of the landing zone is archived, and where if that name is taken."""
     month = f"{DIRECTORY}/{time.strftime('%Y-%m', time.gmtime(file.mtime // 1_000_000_000))}"
     identity = os.fsencode(f"{file.path}\n{file.size}\n{file.mtime}")
@@ -54,12 +55,12 @@ def _tagged(name: str, tag: str) -> str:
     return f"{os.fsdecode(os.fsencode(stem)[:most])}~{tag[:8]}{suffix}"
 
 
-def landed_as(path: str, record: Record) -> str:
+def original_name(path: str, record: Record) -> str:
     """Return the name that the file of this record had, or has, in the landing zone."""
     name = PurePosixPath(path).name
     stem, suffix = local.split(name)
     names = (name, f"{stem.rpartition('~')[0]}{suffix}")
-    found = (n for n in names if path in homes(File(record.mtime, n, record.size)))
+    found = (n for n in names if path in archive_paths(File(record.mtime, n, record.size)))
     return next(found, path)
 
 
@@ -97,7 +98,7 @@ def _listing(landing_zone: Path, month: str) -> list[File]:
         return []
 
 
-def in_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, File]:
+def files_in_ingest_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, File]:
     """Return path → file of the records whose files are there, in the order of their ingestion."""
     ordered = sorted(records.items(), key=lambda r: (r[1].version, r[1].order, r[1].mtime, r[0]))
     located = ((path, _locate(path, record, landing_zone)) for path, record in ordered)
@@ -106,23 +107,23 @@ def in_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, Fil
 
 def _locate(path: str, record: Record, landing_zone: Path) -> File | None:
     """Return the file of a record: under its path, or on the way between there and the archive."""
-    landed = landed_as(path, record)
-    for place in (path, landed, *homes(File(record.mtime, landed, record.size))):
-        file = local.look(landing_zone, place)
+    landed = original_name(path, record)
+    for place in (path, landed, *archive_paths(File(record.mtime, landed, record.size))):
+        file = local.stat_file(landing_zone, place)
         if file is not None and record.is_of(file):
             return file
     return None
 
 
-def on_the_way(landed: list[File], landing_zone: Path, store: Store) -> dict[str, str]:
+def half_moved(landed: list[File], landing_zone: Path, store: Store) -> dict[str, str]:
     """Return path → home of those files whose record is in the archive already, but not they."""
     found = {}
     unfinished = moving.unfinished(landing_zone)
     copied = unfinished.home if unfinished else None
     for some in batched(landed, AT_ONCE):
-        records = store.records([home for file in some for home in homes(file)])
+        records = store.records([home for file in some for home in archive_paths(file)])
         for file in some:
-            for home in homes(file):
+            for home in archive_paths(file):
                 there = home in records and records[home].is_of(file)
                 if there and (home == copied or not os.path.lexists(landing_zone / home)):
                     found[file.path] = home
@@ -158,16 +159,16 @@ def _sweep(some: Sequence[File], settings: Settings, store: Store) -> int:
     zone = settings.landing_zone
     records = store.records([file.path for file in some])
     counted = [f for f in some if f.path in records and _is_done(records[f.path], f)]
-    taken = store.records([home for file in counted for home in homes(file)])
+    taken = store.records([home for file in counted for home in archive_paths(file)])
     moves = {f.path: _home(f, taken, zone) for f in counted}
-    begun = on_the_way([f for f in some if f.path not in moves], zone, store)
+    begun = half_moved([f for f in some if f.path not in moves], zone, store)
     ways = _ways({str(PurePosixPath(home).parent) for home in [*moves.values(), *begun.values()]}, zone)
     store.refile({path: home for path, home in moves.items() if ways.get(_month(home)) is False})
     moved = 0
     for file in some:
         home = moves.get(file.path) or begun.get(file.path)
         way = ways.get(_month(home)) if home else None
-        if home is None or way is None or local.look(zone, file.path) != file:
+        if home is None or way is None or local.stat_file(zone, file.path) != file:
             continue
         try:
             if way:
@@ -204,11 +205,11 @@ def _is_done(record: Record, file: File) -> bool:
 
 def _home(file: File, taken: Mapping[str, Record], landing_zone: Path) -> str:
     """Return the first home that neither a file nor another file's record has."""
-    for home in homes(file):
+    for home in archive_paths(file):
         if home not in taken and not os.path.lexists(landing_zone / home):
             return home
     # The very same name, size and time for the third time.
-    return str(PurePosixPath(homes(file)[0]).with_name(_tagged(file.path, uuid4().hex)))
+    return str(PurePosixPath(archive_paths(file)[0]).with_name(_tagged(file.path, uuid4().hex)))
 
 
 def _copy(file: File, home: str, settings: Settings, store: Store | None) -> bool:
@@ -225,7 +226,7 @@ def _locked(directory: Path) -> Iterator[None]:
     """Let one process at a time move files into the archive; raises OSError: it can not be written."""
     moving.directory(directory)
     with (directory / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.wait(lock.fileno())
         yield
 
 

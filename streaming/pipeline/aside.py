@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Collection, Iterable
 
-from streaming.landing.local import File
-from streaming.pipeline.ingest import Outcome
+from streaming.domain.file import File
+from streaming.domain.results import Outcome
 
 STATES = ("failed", "unreadable")
 

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming.domain import ledger
+from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
-from streaming.landing.local import File
 from streaming.pipeline import spark_jobs
-from streaming.reading.messages import Report, Rules, Source, Surplus
+from streaming.reading.messages import Report, Retraction, Rules, Source
 
 Place = tuple[str, str, Decimal, int]
 Sums = dict[tuple[str, str], tuple[Decimal, int]]
@@ -21,7 +21,7 @@ Sums = dict[tuple[str, str], tuple[Decimal, int]]
 
 
 @dataclass
-class Told:
+class BatchReport:
     """What Spark brought to the driver of some files, by path."""
 
     reports: dict[str, Report] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Batch:
     def _sums(self, verdicts: Mapping[str, ledger.Verdict]) -> Sums:
         new = {path for path, verdict in verdicts.items() if verdict.new}
         surplus = {
-            path: Surplus(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
+            path: Retraction(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
             for path in new
             if verdicts[path].repeats or self.told.repeated[path]
         }
@@ -97,7 +97,7 @@ class Batch:
             total = total.union(self._too_much(surplus)[0])
         return _added(spark_jobs.aggregate(total).collect())
 
-    def _too_much(self, surplus: Mapping[str, Surplus]) -> tuple[DataFrame, Told]:
+    def _too_much(self, surplus: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
         files = [file for file in self._files if file.path in surplus]
         found = self._summarise(files, surplus)
         told = self._collect(found, files)
@@ -108,7 +108,7 @@ class Batch:
         return found, told
 
     def _summarise(
-        self, files: Sequence[File], surplus: Mapping[str, Surplus] | None = None
+        self, files: Sequence[File], surplus: Mapping[str, Retraction] | None = None
     ) -> DataFrame:
         sources = [
             Source(
@@ -126,9 +126,9 @@ class Batch:
             self._held.append(summaries.persist())
         return summaries
 
-    def _collect(self, summaries: DataFrame, files: Sequence[File]) -> Told:
+    def _collect(self, summaries: DataFrame, files: Sequence[File]) -> BatchReport:
         """Bring what is told of each file to the driver: of several files not the places."""
-        told = Told()
+        told = BatchReport()
         for file in files:
             told.companies[file.path], told.repeated[file.path] = {}, {}
         rows = summaries if self._alone else summaries.where(F.col("cidade").isNull())

@@ -8,7 +8,6 @@ costs that file alone: the batch is cut in halves until it is found.
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -18,9 +17,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
+from streaming.domain.file import File
 from streaming.domain.records import Commit, Record
+from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
-from streaming.landing.local import File, look
+from streaming.landing.local import stat_file
+from streaming.pipeline import warmup
 from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Report, Rules
 from streaming.settings import Settings
@@ -30,24 +32,6 @@ from streaming.store.store import Store
 ATTEMPTS = 20
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.ingest")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """
-    What a run did with one file: `state` is that of its record.
-
-    Without a record it is `waiting` (for its writer), `unreadable` (for a person to mend it) or `failed`
-    (reading or counting it failed in a way nobody foresaw; `reason` is the cause).
-    """
-
-    file: str
-    read: int
-    new: int
-    duplicates: int
-    rejected: int
-    state: str
-    reason: str | None
 
 
 class Ingest:
@@ -103,7 +87,7 @@ class Ingest:
         """Raise if what all files need does not work: the version, the records, Spark's workers."""
         self._store.position()
         self._store.records([file.path for file in files])
-        session.check_workers(self._spark)
+        warmup.check_workers(self._spark)
 
     def _failed(self, file: File, error: Exception) -> Outcome:
         if isinstance(error, KeyRefused):
@@ -181,7 +165,7 @@ class Ingest:
         return outcomes + [_outcome(path, record) for path, record in new_records.items()]
 
     def _unchanged(self, files: Iterable[File]) -> None:
-        changed = [f.path for f in files if look(self._landing_zone, f.path) != f]
+        changed = [f.path for f in files if stat_file(self._landing_zone, f.path) != f]
         if changed:
             raise FileChanged(changed)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import structlog
 
+from streaming.domain.file import File
 from streaming.landing import local
-from streaming.landing.local import File
 from streaming.pipeline import archive
 from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 

@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming.reading.messages import Rules, Share, Source
+from streaming.reading.messages import Rules, Source, TaskResources
 
 SUMMARIES = """
     file int, report string, block string, companies binary, repeated binary,
@@ -94,7 +94,7 @@ def summarise(
     """
     directory = str(quarantine_dir)
 
-    def read(some: list[Source], share: Share) -> Iterator[Any]:
+    def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker  # DuckDB is loaded on the executors alone
 
         return worker.read(some, rules, directory, share)
@@ -115,7 +115,7 @@ def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules])
         FileChanged, FileRejected: a file is not, or no longer, what was counted.
     """
 
-    def read(some: list[Source], share: Share) -> Iterator[Any]:
+    def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker
 
         return worker.rows(some, rules, share)
@@ -142,7 +142,7 @@ def aggregate(summaries: DataFrame) -> DataFrame:
     )
 
 
-def _spread(sources: Sequence[Source], cores: int) -> tuple[list[list[Source]], Share]:
+def _spread(sources: Sequence[Source], cores: int) -> tuple[list[list[Source]], TaskResources]:
     """
     Share files out over tasks, the largest first to the least loaded; return what each task may take.
 
@@ -157,7 +157,7 @@ def _spread(sources: Sequence[Source], cores: int) -> tuple[list[list[Source]], 
         tasks[lightest].append(source)
         loads[lightest] += _load(source)
     pieces = 1 + max(source.size for source in sources) // TASK_BYTES
-    return tasks, Share(threads=min(pieces, cores // len(tasks)), readers=len(tasks))
+    return tasks, TaskResources(threads=min(pieces, cores // len(tasks)), readers=len(tasks))
 
 
 def _load(source: Source) -> int:
@@ -167,7 +167,7 @@ def _load(source: Source) -> int:
 def _read(
     spark: SparkSession,
     sources: Sequence[Source],
-    read: Callable[[list[Source], Share], Iterator[Any]],
+    read: Callable[[list[Source], TaskResources], Iterator[Any]],
     schema: str,
 ) -> DataFrame:
     """Let the executors read the sources, with all their cores, into rows of this schema."""

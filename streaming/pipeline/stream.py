@@ -17,13 +17,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming.claim import waiting, writing
+from streaming import chunks, locks
+from streaming.domain.file import File
+from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
 from streaming.landing import local
-from streaming.landing.local import File
 from streaming.pipeline import archive, spark_jobs, warmup
 from streaming.pipeline.aside import Aside
-from streaming.pipeline.ingest import Ingest, Outcome
+from streaming.pipeline.backlog import waiting
+from streaming.pipeline.ingest import Ingest
 from streaming.pipeline.outage import Outage, is_outage
 from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
@@ -36,7 +38,7 @@ ALONE = 1.0  # seconds between looks without Spark's
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.stream")
 
 
-class Query:
+class Stream:
     """One streaming query over the landing zone, and the reconcile pass beside it."""
 
     def __init__(
@@ -184,8 +186,8 @@ class Query:
         try:
             # Once each: Spark looks into directories below, and what is there may have the same name.
             names = {row.path.rpartition("/")[2] for row in batch.collect()}
-            looked = (local.look(self._settings.landing_zone, name) for name in names)
-            found = sorted(f for f in looked if f and local.is_looked_at(f.path))
+            looked = (local.stat_file(self._settings.landing_zone, name) for name in names)
+            found = sorted(f for f in looked if f and local.is_ingestable(f.path))
             recorded = self._store.recorded(found)
             self._ingest_settled([f for f in found if f.path not in recorded])
         except BaseException as error:
@@ -207,9 +209,9 @@ class Query:
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in local.batches(filter(self._aside.is_due, still), *bounds):
+        for batch in chunks.batches(filter(self._aside.is_due, still), *bounds):
             try:
-                with self._ingest.turn, self._spark_errors(), writing(settings, self._stop):
+                with self._ingest.turn, self._spark_errors(), locks.shared(settings, self._stop):
                     outcomes = self._ingest(batch)
                     if not cluster.is_local(settings.spark_master):
                         rejected = [o.file for o in outcomes if o.rejected]

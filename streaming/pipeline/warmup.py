@@ -1,9 +1,17 @@
-"""The way of a file, gone once before the first one comes: classes are loaded, workers are there."""
+"""
+Warm-up: what the first file would otherwise pay for is done while there is nothing to read yet.
+
+`load_workers` has the workers load DuckDB while the stream is set up. `rehearse` runs one tiny file
+through Spark, so that the first real one does not pay for class loading (an always-on service does so).
+"""
 
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from py4j.protocol import Py4JError
@@ -14,13 +22,42 @@ from streaming.domain import ledger
 from streaming.landing import local
 from streaming.pipeline import spark_jobs
 from streaming.pipeline.batch import Batch
-from streaming.reading.messages import Rules
+from streaming.reading.messages import Rules, TaskResources
 from streaming.spark import session
 
 NAME = "x.csv"
 CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.warmup")
+
+
+def load_workers(spark: SparkSession) -> None:
+    """Load, in the background, what a worker will need while the stream is set up on the other cores."""
+    threading.Thread(target=_load_workers, args=(spark,), daemon=True).start()
+
+
+def _load_workers(spark: SparkSession) -> None:
+    try:
+        check_workers(spark)
+    except Exception as error:  # it was only to save time; and the session may have ended meanwhile
+        log.debug("workers were not warmed up", why=session.cause(error))
+
+
+def check_workers(spark: SparkSession) -> None:
+    """
+    Have a worker load what it needs to read files.
+
+    Raises:
+        PySparkException, Py4JError: Spark has no worker that can.
+    """
+
+    def load(batches: Iterator[Any]) -> Iterator[Any]:
+        from streaming.reading import engine, worker  # noqa: F401
+
+        engine.connection(TaskResources())
+        yield from batches
+
+    spark.range(0, 1, 1, 1).mapInArrow(load, "id bigint").collect()
 
 
 def rehearse(spark: SparkSession) -> None:
@@ -34,7 +71,7 @@ def rehearse(spark: SparkSession) -> None:
 
         def ingest(batch: DataFrame, _: int) -> None:
             batch.collect()
-            found = local.look(zone, NAME)
+            found = local.stat_file(zone, NAME)
             assert found is not None
             read = Batch(spark, [found], rules, zone, directory / "quarantine")
             read.increments({NAME: ledger.Verdict(1, {})})

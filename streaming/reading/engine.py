@@ -14,7 +14,7 @@ import duckdb
 
 from streaming import scratch
 from streaming.reading.dialect import COLUMNS, Dialect
-from streaming.reading.messages import Share
+from streaming.reading.messages import TaskResources
 from streaming.reading.scan import CHUNK
 
 Connection = duckdb.DuckDBPyConnection
@@ -28,19 +28,19 @@ END = f'"{uuid4().hex}'
 
 
 @cache
-def connection(share: Share) -> Connection:
+def connection(share: TaskResources) -> Connection:
     """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
     return connect(share)
 
 
-def renew(share: Share) -> None:
+def renew(share: TaskResources) -> None:
     """Give up this process's DuckDB: after an error inside it, it may answer nothing any more."""
     broken = connection(share)
     connection.cache_clear()
     broken.close()
 
 
-def connect(share: Share) -> Connection:
+def connect(share: TaskResources) -> Connection:
     """
     Return a DuckDB of its own that knows the rules.
 

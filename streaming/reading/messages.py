@@ -26,7 +26,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Surplus:
+class Retraction:
     """
     What of a file's rows is too much, as ledger blocks.
 
@@ -53,11 +53,11 @@ class Source:
     location: str
     size: int
     mtime: int
-    surplus: Surplus | None = None
+    surplus: Retraction | None = None
 
 
 @dataclass(frozen=True)
-class Share:
+class TaskResources:
     """What of its machine one of so many `readers`, which may all be there at once, may take."""
 
     threads: int = 1

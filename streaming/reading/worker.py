@@ -10,14 +10,23 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from streaming.chunks import batches
 from streaming.domain import ledger
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.landing import quarantine
-from streaming.landing.local import batches, is_packed
-from streaming.reading import companies, dialect, engine
+from streaming.landing.local import is_packed
+from streaming.reading import charset, companies, dialect, engine
 from streaming.reading.companies import Reading
 from streaming.reading.dialect import PIECE_BYTES, Dialect
-from streaming.reading.messages import Report, Rules, Share, Source, Surplus, first_line, shortened
+from streaming.reading.messages import (
+    Report,
+    Retraction,
+    Rules,
+    Source,
+    TaskResources,
+    first_line,
+    shortened,
+)
 from streaming.reading.summary import PLACES, Summary
 
 _ARROW = pa.schema(
@@ -41,7 +50,7 @@ Told = list[tuple[int, list[pa.Table]]]
 """Of each file, how many rows were read, and what is told of it."""
 
 
-def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share) -> Batches:
+def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: TaskResources) -> Batches:
     """Yield the rows of these files, as `features.summarise` describes them."""
     packed = [[source] for source in sources if is_packed(source.path)]  # who knows how large it is
     plain = (source for source in sources if not is_packed(source.path))
@@ -51,7 +60,7 @@ def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: Share)
         yield from whole.combine_chunks().to_batches()
 
 
-def rows(sources: list[Source], rules: Sequence[Rules], share: Share) -> Batches:
+def rows(sources: list[Source], rules: Sequence[Rules], share: TaskResources) -> Batches:
     """
     Yield the rows that fit, of one file after another, as `features.rows` describes them.
 
@@ -94,7 +103,7 @@ class _Open:
     closing: ExitStack
 
 
-def _read(sources: Sequence[Source], rules: Rules, directory: Path, share: Share) -> Tables:
+def _read(sources: Sequence[Source], rules: Rules, directory: Path, share: TaskResources) -> Tables:
     """Yield the rows of files that are open at once; those in one dialect are read as one."""
     alike: dict[tuple[object, ...], list[_Open]] = {}
     with ExitStack() as open_:
@@ -124,7 +133,7 @@ def _open(source: Source) -> _Open:
         return _Open(source, path, found, closing.pop_all())
 
 
-def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: Share) -> Tables:
+def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: TaskResources) -> Tables:
     """
     Yield the rows of files in one dialect.
 
@@ -158,7 +167,7 @@ def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: Share)
             yield from tables
 
 
-def _told(files: list[_Open], rules: Rules, directory: Path, share: Share) -> Told:
+def _told(files: list[_Open], rules: Rules, directory: Path, share: TaskResources) -> Told:
     paths = [file.path for file in files]
     with closing(Reading(engine.connection(share), paths, files[0].dialect, rules)) as reading:
         again = files[0].source.surplus is not None
@@ -173,9 +182,11 @@ def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
     without = set(range(len(files)))
     for number, rows in by_file:
         without.remove(number)
-        whole = _whole((row[1:] for row in rows), summaries[number].rejected)
         file = files[number]
-        quarantine.write(directory, file.source.path, whole, file.dialect.encoding)
+        encoding = file.dialect.encoding
+        lines = ((reason, charset.escaped(raw, encoding)) for _, reason, raw in rows)
+        whole = _whole(lines, summaries[number].rejected)
+        quarantine.write(directory, file.source.path, whole, encoding)
     for number in without:
         quarantine.write(directory, files[number].source.path, _whole((), summaries[number].rejected))
     told = []
@@ -213,7 +224,7 @@ def _whole(rows: Iterable[tuple[str, str]], rejected: int) -> Iterator[tuple[str
 
 
 def _surplus(reading: Reading, files: list[_Open]) -> Told:
-    given = [file.source.surplus or Surplus({}, {}) for file in files]
+    given = [file.source.surplus or Retraction({}, {}) for file in files]
     counted = [ledger.unpack(surplus.counted) for surplus in given]
     repeated = [ledger.unpack(surplus.repeated) for surplus in given]
     counts = reading.counts() if len(files) > 1 else [0]

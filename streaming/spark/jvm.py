@@ -56,7 +56,7 @@ def options() -> str:
     return f"-Dlog4j2.configurationFile=file://{logging} {fast}"
 
 
-def stderr() -> int:
+def log_pipe() -> int:
     """Return a descriptor to write to, to be closed after handing it on: lines become our log."""
     reader, writer = os.pipe()
     threading.Thread(target=_relay, args=(reader,), daemon=True).start()
@@ -70,7 +70,7 @@ def _relay(descriptor: int) -> None:
                 log.warning("spark", line=line.rstrip())
 
 
-def temporary(directory: str) -> list[str]:
+def tmpdir_options(directory: str) -> list[str]:
     """Return the options that make it the JVM's directory for what is temporary, and its home."""
     # The user may have no home, and the JVM takes it from nowhere else.
     return [f"-Djava.io.tmpdir={directory}", f"-Duser.home={directory}"]
@@ -85,7 +85,7 @@ class Starting:
         self._told = self.directory / "gateway"
         program, *rest = command
         self.process = subprocess.Popen(
-            [program, *temporary(self.plain), *rest],
+            [program, *tmpdir_options(self.plain), *rest],
             stdin=subprocess.PIPE,  # the JVM ends when this is closed, by whatever
             stderr=stderr,
             env={
@@ -124,7 +124,7 @@ def start(*, prepared: bool = True) -> Starting:
         EnvironmentRefused: there is no Java that Spark can use, or something else that it needs.
     """
     place = _place()
-    writer = stderr()
+    writer = log_pipe()
     try:
         if prepared and (place / _COMMAND).exists():
             try:

@@ -6,7 +6,6 @@ import pwd
 import re
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -18,7 +17,6 @@ from pyspark.sql import SparkSession
 
 from streaming import scratch
 from streaming.errors import EnvironmentRefused
-from streaming.reading.messages import Share
 from streaming.settings import Settings
 from streaming.spark import cluster, environment, java, jvm
 
@@ -87,7 +85,6 @@ def start(
         ) from None
     # It would print a traceback when the JVM goes: that is said otherwise.
     spark.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
-    threading.Thread(target=_warm, args=(spark,), daemon=True).start()
     if not local:
         cluster.watch(spark)
     return spark
@@ -147,31 +144,6 @@ def _end() -> None:
     os.environ.pop("SPARK_LOCAL_DIRS", None)
 
 
-def check_workers(spark: SparkSession) -> None:
-    """
-    Have a worker load what it needs to read files.
-
-    Raises:
-        PySparkException, Py4JError: Spark has no worker that can.
-    """
-
-    def load(batches: Iterator[Any]) -> Iterator[Any]:
-        from streaming.reading import engine, worker  # noqa: F401
-
-        engine.connection(Share())
-        yield from batches
-
-    spark.range(0, 1, 1, 1).mapInArrow(load, "id bigint").collect()
-
-
-def _warm(spark: SparkSession) -> None:
-    """Load what a worker will need while the stream is being set up on the other cores."""
-    try:
-        check_workers(spark)
-    except Exception as error:  # it was only to save time; and the session may have ended meanwhile
-        log.debug("workers were not warmed up", why=cause(error))
-
-
 def cause(error: Exception) -> str:
     """Return the line of a Spark error that says what happened."""
     lines = [line.strip().removeprefix(": ") for line in str(error).splitlines() if line.strip()]
@@ -220,9 +192,9 @@ def _cluster(master: str) -> Any:
     java.version()
     directory = scratch.make()
     os.environ["SPARK_LOCAL_DIRS"] = plain = scratch.plain(directory)
-    options = " ".join([jvm.options(), *jvm.temporary(plain)])
+    options = " ".join([jvm.options(), *jvm.tmpdir_options(plain)])
     conf = SparkConf().set("spark.driver.extraJavaOptions", options).set("spark.master", master)
-    writer = jvm.stderr()
+    writer = jvm.log_pipe()
     try:
         gateway = launch_gateway(conf, {"stderr": writer})  # type: ignore[no-untyped-call]
     except (PySparkException, OSError) as error:

@@ -19,7 +19,7 @@ FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 PASSING = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
-class Patience(Retry):
+class RetryTransient(Retry):
     """Tries again after errors that may pass; a refused password or certificate does not."""
 
     def call_with_retry(
@@ -33,7 +33,7 @@ class Patience(Retry):
         return super().call_with_retry(do, fail, _may_pass, with_failure_count)
 
 
-class Confirmed(redis.SSLConnection):
+class VerifiedTLSConnection(redis.SSLConnection):
     """
     A connection over TLS on which the server has answered once, in the time a connection may take.
 
@@ -72,7 +72,7 @@ def connect(url: str, retries: int) -> Any:
     try:
         client = redis.Redis.from_url(
             url,
-            retry=Patience(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
+            retry=RetryTransient(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
             socket_connect_timeout=5,
             socket_timeout=30,
             encoding_errors="surrogateescape",  # names of files may be no UTF-8
@@ -83,7 +83,7 @@ def connect(url: str, retries: int) -> Any:
         ) from None
     pool = client.connection_pool
     if pool.connection_class is redis.SSLConnection:
-        pool.connection_class = Confirmed
+        pool.connection_class = VerifiedTLSConnection
     options = pool.connection_kwargs
     try:
         pool.connection_class(**options)

@@ -2,7 +2,10 @@
 
 import structlog
 
-from streaming.store.store import KEYS_AT_ONCE, Store, batched
+from streaming import locks
+from streaming.chunks import batched
+from streaming.settings import Settings
+from streaming.store.store import KEYS_AT_ONCE, Store
 
 MARK = "ingest:rebuild"
 
@@ -14,6 +17,13 @@ def begin(store: Store, id: str) -> Store:
     with store.translated():
         store.client.set(store.key(MARK), id)
     return store.within(f"rebuild:{id}:")
+
+
+def clean_interrupted(settings: Settings, store: Store) -> None:
+    """Remove what an interrupted rebuild left in Redis, unless one is under way."""
+    with locks.no_rebuild(settings) as free:
+        if free:
+            clean(store)
 
 
 def clean(store: Store) -> None:

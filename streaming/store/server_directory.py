@@ -4,13 +4,13 @@ What lies in the directory of a server beside its data: its port, its log, and t
 `lock` is held by a command that starts or stops the server; `server.lock` by the server while it lives.
 """
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streaming import locks
 from streaming.errors import EnvironmentRefused
 
 LOG = "server.log"
@@ -37,7 +37,7 @@ def locked(directory: Path) -> Iterator[None]:
     with lock:
         if len(os.fsencode(directory.resolve())) > LONGEST_PATH:
             raise EnvironmentRefused(f"the path of {directory} is too long for a Redis server{ADVICE}")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.wait(lock.fileno())
         yield
 
 
@@ -53,12 +53,7 @@ def life(directory: Path) -> Iterator[int | None]:
     except OSError as error:
         raise _refused(directory / "server.lock", "written", error) from None
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield lock
+        yield lock if locks.try_lock(lock) else None
     finally:
         os.close(lock)
 

@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import redis
 
+from streaming.chunks import batched
 from streaming.domain import ledger
-from streaming.domain.records import FIELDS, Commit, Features, Record, dump, load, start_of
+from streaming.domain.features import FIELDS, Features
+from streaming.domain.file import File
+from streaming.domain.records import Commit, Record, dump, load, record_prefix
 from streaming.errors import Conflict, KeyRefused, RedisRefused
-from streaming.landing.local import File
 from streaming.settings import Settings
 from streaming.store import client, local_server
 
@@ -22,7 +24,6 @@ BLOCKS_AT_ONCE = 500
 KEYS_AT_ONCE = 1000
 RECORDS_AT_ONCE = 10_000
 
-T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -99,7 +100,9 @@ class Store:
             with _ours(key):
                 values = self.client.hmget(key, [file.path for file in some])
             pairs = zip(some, values, strict=True)
-            found |= {file.path for file, value in pairs if (value or b"").startswith(start_of(file))}
+            found |= {
+                file.path for file, value in pairs if (value or b"").startswith(record_prefix(file))
+            }
         return found
 
     @answered
@@ -253,11 +256,6 @@ def _ours(key: str) -> Iterator[None]:
         raise KeyRefused(f"key {key!r} holds another kind of value; move or delete it") from None
     except (ValueError, TypeError, ArithmeticError):
         raise KeyRefused(f"key {key!r} holds a value that is not ours; move or delete it") from None
-
-
-def batched(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Cut a sequence into pieces of at most so many."""
-    return (items[start : start + most] for start in range(0, len(items), most))
 
 
 def _text(value: bytes) -> str:

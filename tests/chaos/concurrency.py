@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from streaming.pipeline.stream import Query
+from streaming.pipeline.stream import Stream
 from tests.chaos.world import Case, Rows, World
 
 ROWS = 100
@@ -63,7 +63,7 @@ def follow(world: World, count: int) -> Rows:
     restarts = 0
     while restarts < count or writers.alive:
         stop = threading.Event()
-        query = Query(service.spark, service.store(), settings, stop, lambda outcomes: None)
+        query = Stream(service.spark, service.store(), settings, stop, lambda outcomes: None)
         following = Threads(lambda query=query: query.follow(settings.checkpoints / "follow"))  # type: ignore[misc]
         with write_lock:
             wait = chance.uniform(0.1, 2)

@@ -36,7 +36,7 @@ def kills(world: World, count: int) -> Rows:
     def load() -> None:
         while not stop.is_set():
             name = world.put()
-            found = local.look(world.settings.landing_zone, name)
+            found = local.stat_file(world.settings.landing_zone, name)
             assert found is not None
             acknowledged.update(outcome.file for outcome in ingest([found]))
 

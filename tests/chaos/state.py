@@ -124,7 +124,7 @@ def refilled_before_commit(world: World) -> None:
         world.forget()
         others = sorted(world.contents.keys() - {name})
         for path in [name, *others][:version]:
-            found = local.look(world.settings.landing_zone, path)
+            found = local.stat_file(world.settings.landing_zone, path)
             assert found is not None
             other([found])
         assert int(world.redis.get("ingest:version")) == version

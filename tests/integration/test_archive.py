@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from streaming.claim import waiting
+from streaming.domain.results import Outcome
 from streaming.jobs import audit
 from streaming.landing import local, quarantine
 from streaming.pipeline import archive
-from streaming.pipeline.ingest import Outcome
+from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from tests import oracle
 from tests.integration.conftest import Program, Service, row
@@ -35,14 +35,14 @@ def landed(service: Service) -> list[str]:
 
 def home(service: Service, name: str, which: int = 0) -> str:
     """Return where a file of the landing zone goes."""
-    file = local.look(service.settings.landing_zone, name)
+    file = local.stat_file(service.settings.landing_zone, name)
     assert file is not None
-    return archive.homes(file)[which]
+    return archive.archive_paths(file)[which]
 
 
 def sound(service: Service) -> None:
     """Assert that an audit finds neither a difference nor anything to note."""
-    found = audit.run(service.settings, service.store(), lambda: service.spark)
+    found = audit.compare(service.settings, service.store(), lambda: service.spark)
     assert (found.differences, found.notes) == ([], [])
 
 

@@ -6,15 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streaming.domain import results
+from streaming.domain.results import Difference
 from streaming.errors import RunFailed
 from streaming.jobs import audit
-from streaming.jobs.audit import Difference
 from tests import oracle
 from tests.integration.conftest import Program, Service, row
 
 
-def audited(service: Service) -> audit.Audit:
-    return audit.run(service.settings, service.store(), lambda: service.spark)
+def audited(service: Service) -> results.Audit:
+    return audit.compare(service.settings, service.store(), lambda: service.spark)
 
 
 @pytest.fixture
@@ -32,12 +33,12 @@ def filled(service: Service) -> Service:
 
 
 def test_an_audit_of_what_was_counted_finds_no_difference(filled: Service) -> None:
-    assert audited(filled) == audit.Audit(2, 4, 3, 2, [], [])
+    assert audited(filled) == results.Audit(2, 4, 3, 2, [], [])
 
 
 def test_of_nothing_there_is_nothing_to_differ_and_no_spark_is_started(service: Service) -> None:
-    found = audit.run(service.settings, service.store(), lambda: pytest.fail("started"))
-    assert found == audit.Audit(0, 0, 0, 0, [], [])
+    found = audit.compare(service.settings, service.store(), lambda: pytest.fail("started"))
+    assert found == results.Audit(0, 0, 0, 0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_file_that_was_overwritten_is_noted_and_differs_by_what_is_lost(servic
 
 def test_files_that_wait_are_not_expected_in_redis(filled: Service) -> None:
     filled.put("later.csv", [row(9, cidade="Recife", estado="PE")])
-    assert audited(filled) == audit.Audit(2, 4, 3, 2, [], [])
+    assert audited(filled) == results.Audit(2, 4, 3, 2, [], [])
 
 
 def test_a_row_is_judged_by_the_day_it_was_ingested(service: Service) -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
+from streaming.domain.results import Difference
 from streaming.jobs import audit
-from streaming.jobs.audit import Difference
 from tests.integration.conftest import Service, row
 
 BELEM = ("Belém", "PA")
 
 
 def audited(service: Service) -> list[Difference]:
-    return audit.run(service.settings, service.store(), lambda: service.spark).differences
+    return audit.compare(service.settings, service.store(), lambda: service.spark).differences
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_file_overwritten_with_one_that_is_rejected_is_noted(service: Service)
     service.run()
     service.put("a.csv", "nothing of use\n")
     service.run()
-    found = audit.run(service.settings, service.store(), lambda: service.spark)
+    found = audit.compare(service.settings, service.store(), lambda: service.spark)
     assert found.notes == ["a.csv: overwritten after 1 companies of it were counted"]
     assert {d.key for d in found.differences} == {"Natal", "Natal/RN"}
 

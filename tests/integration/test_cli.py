@@ -254,11 +254,11 @@ def test_the_same_content_under_the_same_name_is_said_and_not_copied(
     assert program.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": True}]
     }
-    before = local.look(settings.landing_zone, "b.csv")
+    before = local.stat_file(settings.landing_zone, "b.csv")
     assert program.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": False}]
     }
-    assert local.look(settings.landing_zone, "b.csv") == before
+    assert local.stat_file(settings.landing_zone, "b.csv") == before
     assert "same content" in program("drop", "a.csv", "--as", "b.csv").stdout
     assert [p.name for p in settings.landing_zone.iterdir()] == ["b.csv"]
 

@@ -214,7 +214,10 @@ def test_no_worker_with_the_memory_asked_for_is_said_in_one_line(
 ) -> None:
     (tmp_path / "spark-defaults.conf").write_text("spark.executor.memory 900g\n")
     zone.put("a.csv", [row(1)])
-    soon = "from streaming import __main__, cluster; cluster.PATIENCE = 0.5; __main__.main()"
+    soon = (
+        "from streaming.app import cli; from streaming.spark import cluster; "
+        "cluster.PATIENCE = 0.5; cli.main()"
+    )
     program.command = [sys.executable, "-c", soon]
     where = {"SPARK_MASTER": cluster.url, "SPARK_LOCAL_IP": HOST, "SPARK_CONF_DIR": str(tmp_path)}
     started = program.start("run", **where)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from streaming.claim import waiting
+from streaming.domain.file import File
 from streaming.domain.records import Commit, Record
 from streaming.jobs import checks
 from streaming.landing import local, moving, quarantine
-from streaming.landing.local import File
 from streaming.pipeline import archive
+from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from streaming.store.store import Store
 from tests.chaos.disk import AS_ROOT, may_mount
@@ -59,7 +59,7 @@ def counted(settings: Settings, store: Store, content: bytes = CONTENT, name: st
     """Let a file be as one that was counted, with a rejected row."""
     (settings.landing_zone / name).write_bytes(content)
     os.utime(settings.landing_zone / name, ns=(1, 1_700_000_000_123_456_789))
-    file = local.look(settings.landing_zone, name)
+    file = local.stat_file(settings.landing_zone, name)
     assert file is not None
     version = store.version()
     record = Record(
@@ -79,12 +79,14 @@ def inside(settings: Settings) -> dict[str, bytes]:
 
 def in_place(settings: Settings, store: Store, file: File) -> None:
     """Assert that this file is in the archive with its record and rejected rows, and nothing else is."""
-    home = archive.homes(file)[0]
+    home = archive.archive_paths(file)[0]
     assert sorted(inside(settings)) == [home]
     assert inside(settings)[home] == CONTENT
     assert list(store.records()) == [home]
     assert [row["file"] for row in quarantine.rows(settings.quarantine_dir)] == [home]
-    assert archive.in_order(store.records(), settings.landing_zone) == {home: file._replace(path=home)}
+    assert archive.files_in_ingest_order(store.records(), settings.landing_zone) == {
+        home: file._replace(path=home)
+    }
 
 
 def in_child(settings: Settings, step: int, act: Callable[[], None]) -> bool:
@@ -123,7 +125,7 @@ def test_a_counted_file_is_copied_as_it_is_and_its_landed_one_goes(
     assert archive.sweep(settings, store) == 1
 
     in_place(settings, store, file)
-    assert (settings.landing_zone / archive.homes(file)[0]).stat().st_mode & 0o777 == 0o640
+    assert (settings.landing_zone / archive.archive_paths(file)[0]).stat().st_mode & 0o777 == 0o640
     assert waiting(settings, store) == []
     assert archive.sweep(settings, store) == 0
 
@@ -144,7 +146,7 @@ def test_killed_at_any_step_it_is_counted_once_and_moved_by_the_next(
         going = in_child(settings, step, lambda: os._exit(9))
 
         assert waiting(settings, store) == [], step
-        (there,) = archive.in_order(store.records(), settings.landing_zone).values()
+        (there,) = archive.files_in_ingest_order(store.records(), settings.landing_zone).values()
         assert (settings.landing_zone / there.path).read_bytes() == CONTENT, step
         archive.sweep(settings, store)
         in_place(settings, store, file)
@@ -186,7 +188,7 @@ def test_the_same_file_sent_again_after_a_kill_is_not_taken_for_the_landed_one(
     """Same name, size and time, but other bytes."""
     file = counted(settings, store)
     archive.sweep(settings, store)
-    home = archive.homes(file)[0]
+    home = archive.archive_paths(file)[0]
     moving._note(settings.landing_zone, moving.Move("a.csv", home, ".x.archived"))
     again = settings.landing_zone / "a.csv"
     again.write_bytes(CONTENT[:-1] + b"2")

@@ -4,8 +4,8 @@ import threading
 
 from structlog.testing import capture_logs
 
+from streaming.domain.results import Outcome
 from streaming.jobs.rebuild import Rebuild
-from streaming.pipeline.ingest import Outcome
 from tests import oracle
 from tests.integration.conftest import Service, row
 

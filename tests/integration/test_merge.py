@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from pyroaring import BitMap64
 
 from streaming.domain import ledger
-from streaming.domain.records import Commit, Features, Record, dump
+from streaming.domain.features import Features
+from streaming.domain.records import Commit, Record, dump
 from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailable
 from streaming.settings import Settings, load
 from streaming.store import local_server

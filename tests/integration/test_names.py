@@ -85,7 +85,7 @@ def test_all_works_whatever_the_directories_are_called(
     [rejected] = program.json("quarantine")["rows"]
     assert rejected["file"] == "bad.csv"
     assert program.json("status")["ingested"] == 2
-    assert audit.run(odd.settings, odd.store(), lambda: spark).differences == []
+    assert audit.compare(odd.settings, odd.store(), lambda: spark).differences == []
     program.json("rebuild", timeout=240)
     odd.holds(good)
 
@@ -141,4 +141,4 @@ def test_names_that_are_not_utf8_are_looked_into_without_spark(
     service.run()
 
     service.holds(content)
-    assert audit.run(odd, service.store(), lambda: spark).differences == []
+    assert audit.compare(odd, service.store(), lambda: spark).differences == []

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, KeyRefused, RedisUnavailable
 from streaming.landing import local
-from streaming.pipeline.ingest import Ingest, Outcome
+from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
@@ -611,11 +612,11 @@ def test_batches_of_one_file_give_the_same_as_one_batch(service: Service) -> Non
 def test_following_picks_up_files_and_ends_with_everything_counted(
     spark: SparkSession, service: Service
 ) -> None:
-    from streaming.pipeline.stream import Query
+    from streaming.pipeline.stream import Stream
 
     stop = threading.Event()
     found: list[Outcome] = []
-    query = Query(spark, service.store(), service.settings, stop, found.extend)
+    query = Stream(spark, service.store(), service.settings, stop, found.extend)
     failed: list[BaseException] = []
 
     def follow() -> None:
@@ -654,13 +655,13 @@ def test_following_ends_when_told_to_while_both_stream_and_reconcile_have_files(
     spark: SparkSession, service: Service
 ) -> None:
     """Told to stop again and again at such a moment: neither may wait for the other for ever."""
-    from streaming.pipeline.stream import Query
+    from streaming.pipeline.stream import Stream
 
     settings = service.settings.model_copy(update={"reconcile_seconds": 0.01})
     contents = []
     for trial in range(4):
         stop = threading.Event()
-        query = Query(spark, service.store(), settings, stop, lambda outcomes: None)
+        query = Stream(spark, service.store(), settings, stop, lambda outcomes: None)
         checkpoint = settings.checkpoints / f"follow{trial}"
         thread = threading.Thread(target=query.follow, args=(checkpoint,), daemon=True)
         thread.start()

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
+from streaming.domain.results import Outcome
 from streaming.errors import EnvironmentRefused, LandingZoneAway, RedisUnavailable
 from streaming.pipeline import outage
-from streaming.pipeline.ingest import Outcome
 from streaming.pipeline.outage import Outage
-from streaming.pipeline.stream import Query
+from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.store import local_server
 from streaming.store.store import Store
@@ -39,7 +39,7 @@ def following(spark: SparkSession, settings: Settings, store: Store) -> Iterator
 
     def follow() -> None:
         try:
-            Query(spark, store, settings, stop, outcomes.extend).follow(settings.checkpoints / "follow")
+            Stream(spark, store, settings, stop, outcomes.extend).follow(settings.checkpoints / "follow")
         except BaseException as error:
             failures.append(error)
 

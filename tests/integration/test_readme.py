@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from streaming.__main__ import app
+from streaming.app.cli import app
 from streaming.settings import Settings
 from tests.integration.conftest import ROOT
 

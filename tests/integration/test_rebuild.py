@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from streaming import claim
-from streaming.claim import rebuilding
+from streaming import locks
 from streaming.domain.records import Commit
+from streaming.domain.results import Outcome, Rebuilt
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
 from streaming.jobs import audit
-from streaming.jobs.rebuild import Rebuild, Rebuilt
+from streaming.jobs.rebuild import Rebuild
 from streaming.landing import quarantine
 from streaming.pipeline import archive
-from streaming.pipeline.ingest import Outcome
 from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
@@ -48,7 +47,7 @@ def other(service: Service, **changes: object) -> Settings:
 
 
 def sound(service: Service) -> None:
-    found = audit.run(service.settings, service.store(), lambda: service.spark)
+    found = audit.compare(service.settings, service.store(), lambda: service.spark)
     assert (found.differences, found.notes) == ([], [])
 
 
@@ -200,7 +199,7 @@ def test_a_run_that_arrives_meanwhile_waits_and_says_so(
 ) -> None:
     filled.put("c.csv", [row(7)])
     found: list[Outcome] = []
-    with rebuilding(filled.settings, threading.Event()):
+    with locks.exclusive(filled.settings, threading.Event()):
         thread = threading.Thread(target=lambda: found.extend(filled.run()))
         thread.start()
         until(lambda: "a rebuild is under way: waiting" in capfd.readouterr().out, what="the wait")
@@ -303,7 +302,7 @@ def test_memory_that_runs_out_leaves_the_features_as_they_were(filled: Service) 
             rebuild(filled, report=full)
     finally:
         filled.redis.config_set("maxmemory", "0")
-    claim.clean(filled.settings, filled.store())
+    rebuild_namespace.clean_interrupted(filled.settings, filled.store())
     assert dumped(filled.redis) == before
 
 
@@ -360,11 +359,11 @@ def test_a_rebuild_that_was_killed_changed_nothing_and_the_next_run_cleans_up(
 
 def test_a_run_does_not_clean_up_behind_a_rebuild_that_is_under_way(filled: Service) -> None:
     store = filled.store()
-    with rebuilding(filled.settings, threading.Event()):
+    with locks.exclusive(filled.settings, threading.Event()):
         rebuild_namespace.begin(store, "x").client.set("rebuild:x:Natal", "1")
-        claim.clean(filled.settings, store)
+        rebuild_namespace.clean_interrupted(filled.settings, store)
         assert len(leftovers(filled)) == 2
-    claim.clean(filled.settings, store)
+    rebuild_namespace.clean_interrupted(filled.settings, store)
     assert leftovers(filled) == []
 
 
@@ -393,4 +392,4 @@ def test_a_lock_that_cannot_be_written_is_named(service: Service) -> None:
     (service.settings.checkpoints / ".rebuild.lock").mkdir()  # as one of root's, for another user
 
     with pytest.raises(EnvironmentRefused, match=r"checkpoints .*rebuild\.lock can not be written"):
-        claim.clean(service.settings, service.store())
+        rebuild_namespace.clean_interrupted(service.settings, service.store())

@@ -9,8 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
+from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
-from streaming.landing.local import File, look
+from streaming.landing.local import stat_file
 from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules
 from tests import oracle
@@ -27,7 +28,7 @@ BOTH = {("Natal", "RN"): (Decimal("10.05"), 2), ("Recife", "PE"): (Decimal("0.50
 
 def land(directory: Path, name: str, rows: str) -> File:
     (directory / name).write_text(f"{oracle.HEADER}\n{rows}")
-    found = look(directory, name)
+    found = stat_file(directory, name)
     assert found is not None
     return found
 

@@ -25,7 +25,7 @@ from streaming.domain import ledger
 from streaming.errors import FileRejected
 from streaming.reading import companies, dialect, scan
 from streaming.reading.engine import connect
-from streaming.reading.messages import Rules, Share
+from streaming.reading.messages import Rules, TaskResources
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -35,7 +35,7 @@ SAO_PAULO = "33444555000181,2024-01-31,São Paulo,SP,1000.25\n"
 
 Place = tuple[str, str, str, int]
 
-connection = connect(Share())
+connection = connect(TaskResources())
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,9 @@ def test_the_earliest_line_wins_over_many_threads_and_buffers(tmp_path: Path) ->
     status = path.stat()
     with (
         dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
-        companies.reading(connect(Share(threads=2)), descriptor, RULES, gzipped=False) as reading,
+        companies.reading(
+            connect(TaskResources(threads=2)), descriptor, RULES, gzipped=False
+        ) as reading,
     ):
         [summary] = reading.summaries()
         [surplus] = reading.surplus([{}], [summary.repeated])
@@ -692,7 +694,7 @@ def test_what_does_not_fit_into_memory_goes_to_the_temporary_directory(
     (tmp_path / "temporary").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    small = connect(Share())
+    small = connect(TaskResources())
     small.execute("SET memory_limit = '40MB'")
     small.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(10_000_000)")
     assert any(path.is_file() for path in (tmp_path / "temporary").rglob("*"))

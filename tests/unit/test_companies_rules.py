@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.reading import engine
-from streaming.reading.messages import Share
+from streaming.reading.messages import TaskResources
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GOOD = {
@@ -54,7 +54,7 @@ STATES = [
 
 Row = dict[str, str]
 
-connection = engine.connect(Share())
+connection = engine.connect(TaskResources())
 
 
 def fill(rows: Iterable[Row]) -> None:

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from streaming.domain import ledger
 from streaming.landing import quarantine
 from streaming.pipeline import spark_jobs
-from streaming.reading.messages import Report, Rules, Share, Source, Surplus
+from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
 from tests import oracle
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -42,7 +42,7 @@ def company(root: int, branch: int = 1) -> int:
     return root >> 16 << 37 | branch << 16 | root & 0xFFFF
 
 
-def source(path: Path, number: int = 0, surplus: Surplus | None = None) -> Source:
+def source(path: Path, number: int = 0, surplus: Retraction | None = None) -> Source:
     status = path.lstat()
     return Source(number, path.name, str(path), status.st_size, status.st_mtime_ns, surplus)
 
@@ -108,7 +108,7 @@ def test_tasks_and_threads_follow_cores_files_and_bytes(
     shared, part = spark_jobs._spread(given, 4)
 
     assert sorted(source.number for task in shared for source in task) == list(range(len(sizes)))
-    assert (len(shared), part) == (tasks, Share(threads, readers=tasks))
+    assert (len(shared), part) == (tasks, TaskResources(threads, readers=tasks))
     loads = [sum(source.size for source in task) for task in shared]
     assert max(loads) - min(loads) <= max(sizes)
 
@@ -229,7 +229,7 @@ def test_of_a_file_with_a_surplus_only_that_comes_and_negative(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE + NATAL_TOO + RECIFE + "bad\n" + NATAL + NATAL)
-    surplus = Surplus(held(company(11222333), company(5)), held(company(22333444), company(11222333)))
+    surplus = Retraction(held(company(11222333), company(5)), held(company(22333444), company(11222333)))
     again = source(Path(first.location), 3, surplus)
     quarantine.write(tmp_path / "q", "a.csv", [("as", "it was")])
 
@@ -246,7 +246,7 @@ def test_of_a_file_with_a_surplus_only_that_comes_and_negative(
 
 def test_without_its_surplus_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
-    again = source(Path(first.location), 0, Surplus(held(company(11222333)), {}))
+    again = source(Path(first.location), 0, Retraction(held(company(11222333)), {}))
 
     both = [spark_jobs.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming import chunks
+from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused
 from streaming.landing import local
-from streaming.landing.local import File
 from streaming.pipeline.settling import Settling
 
 SECONDS = 10**9
@@ -25,7 +26,7 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str) -> File:
-    found = local.look(zone, name)
+    found = local.stat_file(zone, name)
     assert found is not None
     return found
 
@@ -52,7 +53,7 @@ def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:
         "_quarantine",
     ]
 
-    assert [name for name in names if local.is_looked_at(name)] == [
+    assert [name for name in names if local.is_ingestable(name)] == [
         "x.csv",
         "x.csv.gz",
         "São Paulo.csv",
@@ -103,7 +104,7 @@ def test_an_empty_landing_zone_lists_nothing_and_a_missing_one_says_what_to_do(z
 
 
 def test_a_file_that_is_gone_is_none(zone: Path) -> None:
-    assert local.look(zone, "x.csv") is None
+    assert local.stat_file(zone, "x.csv") is None
 
 
 # batches
@@ -119,7 +120,7 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 ) -> None:
     given_files = [File(n, f"{n}.csv", size) for n, size in enumerate(sizes)]
 
-    cut = list(local.batches(iter(given_files), most_files, most_bytes))
+    cut = list(chunks.batches(iter(given_files), most_files, most_bytes))
 
     assert [file for batch in cut for file in batch] == given_files
     totals = [sum(file.size for file in batch) for batch in cut]
@@ -132,8 +133,8 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 def test_no_files_are_no_batch_and_a_larger_one_stands_alone() -> None:
     small, large = File(1, "a.csv", 1), File(2, "b.csv", 100)
 
-    assert list(local.batches([], 5, 10)) == []
-    assert list(local.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
+    assert list(chunks.batches([], 5, 10)) == []
+    assert list(chunks.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
 
 
 # drop
@@ -209,7 +210,7 @@ def test_the_same_name_with_other_content_gets_a_new_name(
 
         assert copied
         assert given_name.startswith(prefix) and given_name.endswith(suffix)
-        assert local.is_looked_at(given_name)
+        assert local.is_ingestable(given_name)
         assert (zone / given_name).read_bytes() == content
     assert {(zone / n).read_bytes() for n in names(zone)} == contents
     assert len(names(zone)) == 3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from streaming.landing import quarantine
 from streaming.reading import charset, mangled, worker
-from streaming.reading.messages import Rules, Share, Source
+from streaming.reading.messages import Rules, Source, TaskResources
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -36,7 +36,7 @@ def read(directory: Path, content: bytes, name: str = "x.csv") -> tuple[dict[str
     source = Source(0, name, str(path), status.st_size, status.st_mtime_ns)
     rows = [
         row
-        for batch in worker.read([source], RULES, str(directory / "quarantine"), Share())
+        for batch in worker.read([source], RULES, str(directory / "quarantine"), TaskResources())
         for row in batch.to_pylist()
     ]
     [report] = [json.loads(row["report"]) for row in rows if row["report"]]

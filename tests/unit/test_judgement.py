@@ -19,13 +19,13 @@ from streaming.landing import quarantine
 from streaming.reading import companies, dialect, engine, worker
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect
-from streaming.reading.messages import Rules, Share, Source, Surplus
+from streaming.reading.messages import Retraction, Rules, Source, TaskResources
 from tests.nasty import Nasty, nasty
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social,razao\n"
 
-connection = connect(Share(threads=2))
+connection = connect(TaskResources(threads=2))
 
 Place = tuple[str, str, Decimal, int]
 Rows = dict[int, list[tuple[str, ...]]]
@@ -175,7 +175,7 @@ def laid(directory: Path, files: Iterable[bytes]) -> list[Source]:
 def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what `summaries.read` tells of each file, in an order of its own."""
     rows: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
-    for batch in worker.read(sources, RULES, str(directory), Share()):
+    for batch in worker.read(sources, RULES, str(directory), TaskResources()):
         for number, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             rows[number].append(tuple(values))
     return {number: sorted(some, key=repr) for number, some in rows.items()}
@@ -202,7 +202,7 @@ def passes_agree(random: Random, directory: Path) -> None:
         repeated = {row[1]: row[3] for row in alone[source.number] if row[3]}
         if blocks:
             some = dict(random.sample(sorted(blocks.items()), random.randrange(len(blocks) + 1)))
-            again.append(replace(source, surplus=Surplus(some, repeated)))
+            again.append(replace(source, surplus=Retraction(some, repeated)))
     more = told(again, directory / "together") if again else {}
     assert more == {s.number: told([s], directory / "alone")[s.number] for s in again}
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from streaming.domain.records import Features, Record
+from streaming.domain.features import Features
+from streaming.domain.records import Record
 from streaming.jobs import verify
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from streaming.domain.file import File
 from streaming.landing import local
-from streaming.landing.local import File
 from streaming.pipeline import settling
 from streaming.pipeline.settling import Settling
 
@@ -26,7 +26,7 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str = "x.csv") -> File:
-    found = local.look(zone, name)
+    found = local.stat_file(zone, name)
     assert found is not None
     return found
 

@@ -1,11 +1,13 @@
 """What `status` tells of files that lie in the landing zone and are not looked at."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from streaming import views
+from streaming.app import tables
+from streaming.jobs.status import status
 from streaming.settings import Settings
 from streaming.store.store import Store
 
@@ -30,11 +32,11 @@ def test_files_that_are_not_looked_at_are_named_once(
     (zone / "link.zip").symlink_to(zone / "a.zip")
     os.mkfifo(zone / "pipe.zip")
 
-    document = views.status_of(settings, store)
+    document = asdict(status(settings, store))
 
     assert document["not_looked_at"] == ["a.zip", "b.xlsx", "c.csv.bz2", "d.csv.part", "e"]
     assert sorted(document["waiting"]) == ["ok.CSV.Gz", "ok.csv"]
-    views.status(document)
+    tables.status(document)
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["not_looked_at", "5", "a.zip,", "b.xlsx,", "c.csv.bz2,", "d.csv.part,", "e"] in shown
 

@@ -2,17 +2,13 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from streaming.claim import waiting
-from streaming.domain.records import Features
-from streaming.landing import local
-from streaming.settings import Settings
-from streaming.store.store import Store
+from streaming.domain.features import Features
+from streaming.domain.results import Audit, Check, Outcome, Rebuilt
 
 SHOWN = 50
 
@@ -32,7 +28,10 @@ def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
 
 
 def run(
-    outcomes: Sequence[Any], totals: Mapping[str, int], seconds: float, unfinished: Sequence[str] = ()
+    outcomes: Sequence[Outcome],
+    totals: Mapping[str, int],
+    seconds: float,
+    unfinished: Sequence[str] = (),
 ) -> None:
     """Show the accounting of a run, file by file, and what a run that was stopped left `unfinished`."""
     if not outcomes:
@@ -64,37 +63,8 @@ def features(found: Sequence[Features]) -> None:
     _print(table)
 
 
-def status_of(settings: Settings, store: Store) -> dict[str, Any]:
-    """Return the state of the landing zone against the records in Redis."""
-    records = store.records()
-    behind = waiting(settings, store)
-    last = max((r.at for r in records.values()), default=None)
-    now = datetime.now(UTC)
-    oldest = min((f.mtime for f in behind), default=None)
-    return {
-        "ingested": sum(r.state == "ingested" for r in records.values()),
-        "rejected": sum(r.state == "rejected" for r in records.values()),
-        "waiting": [f.path for f in behind if f.path not in records],
-        "changed": [f.path for f in behind if f.path in records],
-        "not_looked_at": local.others(settings.landing_zone),
-        "backlog": {"files": len(behind), "bytes": sum(f.size for f in behind)},
-        "freshness": {
-            "last_commit": last,
-            "seconds_since": last and round((now - datetime.fromisoformat(last)).total_seconds(), 3),
-            "oldest_waiting_seconds": oldest and round(now.timestamp() - oldest / 1e9, 3),
-        },
-        "rows": {
-            key: sum(getattr(r, key) for r in records.values())
-            for key in ("read", "new", "duplicates", "rejected")
-        },
-        "version": store.version(),
-        "landing_zone": str(settings.landing_zone),
-        "redis": store.place,
-    }
-
-
 def status(document: Mapping[str, Any]) -> None:
-    """Show what `status_of` found."""
+    """Show what the job `status` found."""
     table = _table("what", "now")
     for key, value in document.items():
         if isinstance(value, Mapping):
@@ -106,7 +76,7 @@ def status(document: Mapping[str, Any]) -> None:
     _print(table)
 
 
-def audit(found: Any, seconds: float) -> None:
+def audit(found: Audit, seconds: float) -> None:
     """Show what an audit found: the first differences, and how many there are."""
     for note in found.notes[:SHOWN]:
         print(note)  # noqa: T201
@@ -124,7 +94,7 @@ def audit(found: Any, seconds: float) -> None:
     )
 
 
-def rebuild(rebuilt: Any, seconds: float) -> None:
+def rebuild(rebuilt: Rebuilt, seconds: float) -> None:
     """Show what a rebuild came to."""
     for path in rebuilt.gone:
         print(f"no longer counted: {path}")  # noqa: T201
@@ -134,7 +104,7 @@ def rebuild(rebuilt: Any, seconds: float) -> None:
     )
 
 
-def checks(found: Iterable[Any]) -> None:
+def checks(found: Iterable[Check]) -> None:
     """Show checks, one a line."""
     table = _table("check", "", "detail")
     for c in found:

@@ -1,0 +1,117 @@
+"""
+What the commands of the service come to.
+
+The command line shows these values and prints them as JSON, with these names; the DAG and the tests read
+them. They know nothing of how they were found.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What a run did with one file: `state` is that of its record.
+
+    Without a record it is `waiting` (for its writer), `unreadable` (for a person to mend it) or `failed`
+    (reading or counting it failed in a way nobody foresaw; `reason` is the cause).
+    """
+
+    file: str
+    read: int
+    new: int
+    duplicates: int
+    rejected: int
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where Redis and the files disagree: a field of a key, or (`field` None) the key as a whole."""
+
+    key: str
+    field: str | None
+    redis: str | None
+    files: str | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """
+    What an audit found.
+
+    `cities` is how many cities the files have, `files` how many of them were read; `notes` are what may
+    explain differences: files that are gone or were overwritten after they were counted.
+    """
+
+    cities: int
+    companies: int
+    files: int
+    version: int
+    differences: list[Difference]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild came to: cities and files now counted, and the files that no longer are."""
+
+    version: int
+    cities: int
+    files: int
+    gone: list[str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: whether it is right, and what was seen or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be ingested."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """
+    How old the features are.
+
+    `last_commit` is an instant (ISO 8601, UTC; None: nothing was committed); the others are seconds
+    (None: nothing to count from).
+    """
+
+    last_commit: str | None
+    seconds_since: float | None
+    oldest_waiting_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """
+    The state of the landing zone against the records in Redis.
+
+    `ingested` and `rejected` count files with such a record; `waiting` lists those without, `changed`
+    those that are no longer what was recorded, `not_looked_at` those without the name of a CSV file.
+    `rows` are the sums of the records' accounting.
+    """
+
+    ingested: int
+    rejected: int
+    waiting: list[str]
+    changed: list[str]
+    not_looked_at: list[str]
+    backlog: Backlog
+    freshness: Freshness
+    rows: dict[str, int]
+    version: int
+    landing_zone: str
+    redis: str

@@ -1,0 +1,42 @@
+"""The job `status`: the landing zone against the records in Redis."""
+
+from datetime import UTC, datetime
+
+from streaming.domain.results import Backlog, Freshness, Status
+from streaming.landing import local
+from streaming.pipeline.backlog import waiting
+from streaming.settings import Settings
+from streaming.store.store import Store
+
+
+def status(settings: Settings, store: Store) -> Status:
+    """Return what was ingested, what waits and how fresh the features are."""
+    records = store.records()
+    behind = waiting(settings, store)
+    last = max((r.at for r in records.values()), default=None)
+    now = datetime.now(UTC)
+    oldest = min((f.mtime for f in behind), default=None)
+    return Status(
+        ingested=sum(r.state == "ingested" for r in records.values()),
+        rejected=sum(r.state == "rejected" for r in records.values()),
+        waiting=[f.path for f in behind if f.path not in records],
+        changed=[f.path for f in behind if f.path in records],
+        not_looked_at=local.not_ingestable(settings.landing_zone),
+        backlog=Backlog(len(behind), sum(f.size for f in behind)),
+        freshness=Freshness(
+            last_commit=last,
+            seconds_since=None if last is None else round(now.timestamp() - _timestamp(last), 3),
+            oldest_waiting_seconds=None if oldest is None else round(now.timestamp() - oldest / 1e9, 3),
+        ),
+        rows={
+            key: sum(getattr(r, key) for r in records.values())
+            for key in ("read", "new", "duplicates", "rejected")
+        },
+        version=store.version(),
+        landing_zone=str(settings.landing_zone),
+        redis=store.place,
+    )
+
+
+def _timestamp(instant: str) -> float:
+    return datetime.fromisoformat(instant).timestamp()
