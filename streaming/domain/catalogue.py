@@ -58,7 +58,7 @@ class FeatureGroup:
     Features that are kept in one kind of key, a hash.
 
     Attributes:
-        name: what the group is called in messages and documentation.
+        name: what its keys are called in messages and documentation, in the plural.
         key: the template of its keys.
         count: the field with the number of companies.
         total: the field with the sum of the capital, in reais with two decimals; None: it has none.
@@ -114,9 +114,9 @@ class FeatureGroup:
         return {name: text for name, text in texts if name is not None}
 
 
-CITY = FeatureGroup("city", "{cidade}")
+CITY = FeatureGroup("cities", "{cidade}")
 """A city's name, over all states that have one."""
-MUNICIPALITY = FeatureGroup("municipality", "{cidade}/{estado}")
+MUNICIPALITY = FeatureGroup("municipalities", "{cidade}/{estado}")
 
 GROUPS: tuple[FeatureGroup, ...] = (CITY, MUNICIPALITY)
 
