@@ -9,6 +9,7 @@ CityFeaturesError
 └── Permanent                 a person has to do something first; the message says what
     ├── FileRejected          this file can not be read; the others go on
     ├── KeyRefused            a Redis key holds something that is not ours to change
+    ├── FormatRefused         Redis was filled by another version: rebuild
     ├── RedisRefused          Redis answered, and refused (memory, permissions, read-only, cluster)
     ├── EnvironmentRefused    Java, a directory, a server binary or a setting is missing or wrong
     │   └── LandingZoneAway   the landing zone cannot be listed; an always-on service waits for it
@@ -54,6 +55,10 @@ class FileRejected(Permanent):
 
 class KeyRefused(Permanent):
     """A key under a city's or the ledger's name holds a value of another kind."""
+
+
+class FormatRefused(Permanent):
+    """What is in Redis was written with other rules or keys than this version has."""
 
 
 class RedisRefused(Permanent):

@@ -1,19 +1,25 @@
-"""The features of a place, as values."""
+"""The features of a place, as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from streaming.domain.catalogue import FeatureGroup
+
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
-"""The fields of a feature hash."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """The features of one city (`estado` None) or of one municipality; sums in reais."""
+    """
+    The features in one key: those of a city (`estado` None), a municipality or another place.
+
+    `capital_social_total` and `capital_social_medio` are reais, `atualizado_em` is the instant of the
+    last commit that changed the key (ISO 8601, UTC).
+    """
 
     key: str
-    cidade: str
+    cidade: str | None
     estado: str | None
     capital_social_total: Decimal
     quantidade_empresas: int
@@ -21,13 +27,13 @@ class Features:
     atualizado_em: str
 
     @classmethod
-    def of(cls, key: str, values: Mapping[str, str]) -> "Features":
+    def of(cls, group: FeatureGroup, key: str, values: Mapping[str, str]) -> "Features":
         """Return the features in a hash; raises ValueError or ArithmeticError where they are none."""
-        cidade, _, estado = key.partition("/")
+        place = group.parse(key) or {}
         return cls(
             key=key,
-            cidade=cidade,
-            estado=estado or None,
+            cidade=place.get("cidade"),
+            estado=place.get("estado"),
             capital_social_total=Decimal(values["capital_social_total"]),
             quantidade_empresas=int(values["quantidade_empresas"]),
             capital_social_medio=Decimal(values["capital_social_medio"]),

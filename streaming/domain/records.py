@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
 
 from streaming.domain import ledger
+from streaming.domain.catalogue import Increments
 from streaming.domain.file import File
 
 At = tuple[int, str]
@@ -56,29 +56,20 @@ class Commit:
     One batch, ready to be merged.
 
     Attributes:
-        expected: the version it was computed against.
+        base_version: the version it was computed against.
         at: the instant of the commit, ISO 8601 with microseconds, UTC.
-        increments: (cidade, estado) to what is added: reais, companies.
+        increments: what is added, by place.
         blocks: the ledger's blocks that grew, whole.
         records: what becomes of each file, by path.
-        after: the id of the commit it was computed against, if it matters which.
+        base_commit: the id of the commit it was computed against, if it matters which.
     """
 
-    expected: int
+    base_version: int
     at: str
-    increments: dict[tuple[str, str], tuple[Decimal, int]]
+    increments: Increments
     blocks: ledger.Companies
     records: dict[str, Record]
-    after: str = ""
-
-    def added(self) -> dict[str, tuple[Decimal, int]]:
-        """Return what is added to each key: each municipality, and the city's name over all states."""
-        added: dict[str, tuple[Decimal, int]] = {}
-        for (cidade, estado), (capital, companies) in sorted(self.increments.items()):
-            for key in (cidade, f"{cidade}/{estado}"):
-                before = added.get(key, (Decimal(0), 0))
-                added[key] = (before[0] + capital, before[1] + companies)
-        return added
+    base_commit: str = ""
 
 
 def dump(record: Record) -> str:

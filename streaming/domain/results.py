@@ -95,6 +95,14 @@ class Freshness:
 
 
 @dataclass(frozen=True)
+class Format:
+    """The version of rules and keys that Redis was filled with (None: empty), and the service's."""
+
+    stored: int | None
+    service: int
+
+
+@dataclass(frozen=True)
 class Status:
     """
     The state of the landing zone against the records in Redis.
@@ -113,5 +121,6 @@ class Status:
     freshness: Freshness
     rows: dict[str, int]
     version: int
+    format: Format
     landing_zone: str
     redis: str

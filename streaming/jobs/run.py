@@ -28,6 +28,9 @@ def run(
 
     Returns:
         The signal that ended it, None where it ended by itself.
+
+    Raises:
+        FormatRefused: Redis was filled by another version of the service; nothing was written.
     """
     stop = Stop()
     stop.listen()
@@ -55,6 +58,7 @@ def _tidy(settings: Settings, store: Store, stop: Stop, *, follow: bool) -> None
     outage = Outage(stop)
     while not stop.is_set():
         try:
+            store.require_format()  # before anything is written
             rebuild_namespace.clean_interrupted(settings, store)
             archive.sweep(settings, store)
             outage.over()

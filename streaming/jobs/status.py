@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from streaming.domain.results import Backlog, Freshness, Status
+from streaming.domain.results import Backlog, Format, Freshness, Status
 from streaming.landing import local
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings
+from streaming.store import formats
 from streaming.store.store import Store
 
 
@@ -33,6 +34,7 @@ def status(settings: Settings, store: Store) -> Status:
             for key in ("read", "new", "duplicates", "rejected")
         },
         version=store.version(),
+        format=Format(store.format(), formats.FORMAT),
         landing_zone=str(settings.landing_zone),
         redis=store.place,
     )

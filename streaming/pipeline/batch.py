@@ -3,21 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming.domain import ledger
+from streaming.domain.catalogue import Increments, Place, Sums
 from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
 from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Report, Retraction, Rules, Source
 
-Place = tuple[str, str, Decimal, int]
-Sums = dict[tuple[str, str], tuple[Decimal, int]]
-"""(cidade, estado) → reais, companies."""
+Summed = tuple[Place, Sums]
 
 
 @dataclass
@@ -27,7 +25,7 @@ class BatchReport:
     reports: dict[str, Report] = field(default_factory=dict)
     companies: dict[str, ledger.Companies] = field(default_factory=dict)
     repeated: dict[str, ledger.Companies] = field(default_factory=dict)
-    places: list[Place] = field(default_factory=list)
+    places: list[Summed] = field(default_factory=list)
 
 
 class Batch:
@@ -61,7 +59,7 @@ class Batch:
         for summaries in self._held:
             summaries.unpersist()
 
-    def increments(self, verdicts: Mapping[str, ledger.Verdict]) -> Sums:
+    def increments(self, verdicts: Mapping[str, ledger.Verdict]) -> Increments:
         """
         Add up the files that bring something new, and take off what of them does not count.
 
@@ -72,7 +70,7 @@ class Batch:
             RunFailed: two readings of one file do not agree.
         """
         sums = self._sums(verdicts)
-        added = sum(companies for _, companies in sums.values())
+        added = sum(sum_.companies for sum_ in sums.values())
         new = sum(verdict.new for verdict in verdicts.values())
         if added != new:
             raise RunFailed(
@@ -81,7 +79,7 @@ class Batch:
             )
         return sums
 
-    def _sums(self, verdicts: Mapping[str, ledger.Verdict]) -> Sums:
+    def _sums(self, verdicts: Mapping[str, ledger.Verdict]) -> Increments:
         new = {path for path, verdict in verdicts.items() if verdict.new}
         surplus = {
             path: Retraction(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
@@ -95,7 +93,8 @@ class Batch:
         total = self._summaries.where(~F.col("file").isin(nothing))
         if surplus:
             total = total.union(self._too_much(surplus)[0])
-        return _added(spark_jobs.aggregate(total).collect())
+        rows = spark_jobs.aggregate(total).collect()
+        return _added((Place(*row[:2]), Sums(*row[2:])) for row in rows)
 
     def _too_much(self, surplus: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
         files = [file for file in self._files if file.path in surplus]
@@ -141,14 +140,13 @@ class Batch:
                 if repeated is not None:
                     told.repeated[path] |= ledger.unpack({block: bytes(repeated)})
             else:
-                told.places.append((place[0], place[1], place[2], place[3]))
+                told.places.append((Place(*place[:2]), Sums(*place[2:])))
         return told
 
 
-def _added(places: Iterable[Place]) -> Sums:
+def _added(places: Iterable[Summed]) -> Increments:
     """Add up places; those without companies are none."""
-    sums: Sums = {}
-    for cidade, estado, capital, companies in places:
-        before = sums.get((cidade, estado), (Decimal(0), 0))
-        sums[cidade, estado] = (before[0] + capital, before[1] + companies)
-    return {place: added for place, added in sums.items() if added[1]}
+    increments: dict[Place, Sums] = {}
+    for place, sums in places:
+        increments[place] = increments.get(place, Sums()).plus(sums)
+    return {place: sums for place, sums in increments.items() if sums.companies}

@@ -111,7 +111,7 @@ class Ingest:
         return retrying(self._attempt, files, sent)
 
     def _attempt(self, files: list[File], sent: dict[str, Record]) -> list[Outcome]:
-        version, after = self._store.position()
+        version, commit_id = self._store.position()
         records = self._store.records([f.path for f in files])
         # A reply can be lost after the script ran: then the record is the very one that was sent.
         done = {p: r for p, r in records.items() if sent.get(p) == r}
@@ -158,7 +158,7 @@ class Ingest:
         self._unchanged(f for f in open_ if f.path in new_records)
         if new_records:
             sent.update(new_records)
-            commit = Commit(version, at.isoformat(), increments, grown, new_records, after)
+            commit = Commit(version, at.isoformat(), increments, grown, new_records, commit_id)
             self._store.merge(commit)
             for path, record in new_records.items():
                 _say(path, record, reports[path])

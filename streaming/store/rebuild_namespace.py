@@ -4,10 +4,11 @@ import structlog
 
 from streaming import locks
 from streaming.chunks import batched
+from streaming.domain import catalogue
 from streaming.settings import Settings
+from streaming.store import formats, keys
+from streaming.store.script_runner import packed
 from streaming.store.store import KEYS_AT_ONCE, Store
-
-MARK = "ingest:rebuild"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.store.rebuild_namespace")
 
@@ -15,8 +16,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.store.rebuil
 def begin(store: Store, id: str) -> Store:
     """Return the store of a new namespace, marked so that whatever stays of it is found."""
     with store.translated():
-        store.client.set(store.key(MARK), id)
-    return store.within(f"rebuild:{id}:")
+        store.client.set(store.key(keys.REBUILD), id)
+    return store.within(keys.rebuild(id))
 
 
 def clean_interrupted(settings: Settings, store: Store) -> None:
@@ -29,33 +30,49 @@ def clean_interrupted(settings: Settings, store: Store) -> None:
 def clean(store: Store) -> None:
     """Remove what a rebuild left that did not come to its end; only while none is under way."""
     with store.translated():
-        if not store.client.exists(store.key(MARK)):
+        if not store.client.exists(store.key(keys.REBUILD)):
             return
         # The version goes first: without it there is no switch to what else is still there.
-        names = sorted(store.keys("rebuild:*"), key=lambda n: (not n.endswith(":ingest:version"), n))
-        for some in batched(names, KEYS_AT_ONCE):
-            store.client.unlink(*map(store.key, some))
-        store.client.unlink(store.key(MARK))
+        names = sorted(store.keys(keys.REBUILDS), key=lambda n: (not n.endswith(f":{keys.VERSION}"), n))
+        for chunk in batched(names, KEYS_AT_ONCE):
+            store.client.unlink(*map(store.key, chunk))
+        store.client.unlink(store.key(keys.REBUILD))
     log.info("removed what an interrupted rebuild had left")
 
 
-def switch(store: Store, shadow: Store, position: tuple[int, str], id: str) -> tuple[int, int]:
+def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> tuple[int, int]:
     """
-    Put the shadow's keys in the place of the live ones, all at once; live ones without a new one go.
+    Put the rebuilt keys in the place of the live ones, all at once; live ones without a new one go.
 
     Returns:
         The new version, and how many cities there are.
 
     Raises:
-        Conflict: the live namespace is no longer at this position, or the shadow lost keys.
+        Conflict: the live namespace is no longer at this position, or the rebuilt one lost keys.
         KeyRefused: a live key in the way is not ours. Nothing was written.
     """
-    version, commit = shadow.position()
-    names = shadow.keys("*") - {"ingest:version", "ingest:commit"}
-    live = store.hashes().keys() | store.keys("ledger:*") | {"ingest:files"}
-    keys = [s.key(f"ingest:{name}") for s in (store, shadow) for name in ("version", "commit")]
-    keys.append(store.key(MARK))
-    keys += [key for name in sorted(names) for key in (shadow.key(name), store.key(name))]
-    keys += [store.key(name) for name in sorted(live - names)]
-    new = store.script("switch", keys, [*position, version, commit, id, len(names)])
-    return int(new), sum(":" not in name and "/" not in name for name in names)
+    version, commit = rebuilt.position()
+    names = sorted(rebuilt.keys("*") - {keys.VERSION, keys.COMMIT, keys.FORMAT})
+    live = store.hashes().keys() | store.keys(keys.LEDGERS) | {keys.FILES}
+    involved = [store.key(name) for name in (keys.VERSION, keys.COMMIT, keys.FORMAT)]
+    involved += [rebuilt.key(keys.VERSION), rebuilt.key(keys.COMMIT), store.key(keys.REBUILD)]
+    involved += [key for name in names for key in (rebuilt.key(name), store.key(name))]
+    involved += [store.key(name) for name in sorted(live - set(names))]
+    argument = {
+        "version": str(position[0]),
+        "commit": position[1],
+        "rebuilt_version": str(version),
+        "rebuilt_commit": commit,
+        "id": id,
+        "format": str(formats.FORMAT),
+        "moves": [_kind(name) for name in names],
+    }
+    new = store.script("switch", involved, packed(argument))
+    return int(new), sum(catalogue.group_of(name) == catalogue.CITY for name in names)
+
+
+def _kind(name: str) -> str:
+    """Return what the live key of this name must be: a string, a hash, or a hash with such a field."""
+    if group := catalogue.group_of(name):
+        return group.total or group.count
+    return "hash" if name == keys.FILES else "string"

@@ -1,23 +1,19 @@
 """Redis: the features, the ledger and the records of files, changed together or not at all."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
 from functools import wraps
-from importlib.resources import files
-from typing import Any, Concatenate, ParamSpec, TypeVar
-from uuid import uuid4
-
-import redis
+from typing import Concatenate, ParamSpec, TypeVar
 
 from streaming.chunks import batched
-from streaming.domain import ledger
+from streaming.domain import catalogue, ledger
 from streaming.domain.features import FIELDS, Features
 from streaming.domain.file import File
-from streaming.domain.records import Commit, Record, dump, load, record_prefix
-from streaming.errors import Conflict, KeyRefused, RedisRefused
+from streaming.domain.records import Commit, Record, load, record_prefix
 from streaming.settings import Settings
-from streaming.store import client, local_server
+from streaming.store import client, formats, keys, local_server, merge
+from streaming.store.script_runner import Scripts, naming, packed
 
 RETRIES = 8  # about 10 seconds of a Redis that restarts or fails over
 BLOCKS_AT_ONCE = 500
@@ -53,7 +49,7 @@ class Store:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
         self.client = client.connect(url, retries)
-        self._scripts: dict[str, Any] = {}
+        self._scripts = Scripts(self.client, self.place)
 
     def translated(self) -> AbstractContextManager[None]:
         """Raise our errors instead of the client's."""
@@ -67,9 +63,9 @@ class Store:
     @answered
     def position(self) -> tuple[int, str]:
         """Return how many batches were committed, and the id of the last one."""
-        key = self.key("ingest:version")
-        with _ours(key):
-            number, last = self.client.mget(key, self.key("ingest:commit"))
+        key = self.key(keys.VERSION)
+        with naming(key):
+            number, last = self.client.mget(key, self.key(keys.COMMIT))
             # MGET gives nothing for another kind of value; the merge would refuse it later.
             if number is None:
                 self.client.get(key)
@@ -78,8 +74,8 @@ class Store:
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
         """Return the records of these files, of those that have one; of all files for None."""
-        key = self.key("ingest:files")
-        with _ours(key):
+        key = self.key(keys.FILES)
+        with naming(key):
             return self._records(key, paths)
 
     def _records(self, key: str, paths: Sequence[str] | None) -> dict[str, Record]:
@@ -94,10 +90,10 @@ class Store:
     @answered
     def recorded(self, landed: Sequence[File]) -> set[str]:
         """Return the paths of those files that have a record as they are now."""
-        key = self.key("ingest:files")
+        key = self.key(keys.FILES)
         found = set()
         for some in batched(landed, RECORDS_AT_ONCE):
-            with _ours(key):
+            with naming(key):
                 values = self.client.hmget(key, [file.path for file in some])
             pairs = zip(some, values, strict=True)
             found |= {
@@ -110,9 +106,9 @@ class Store:
         """Return the companies counted so far in these blocks of the ledger."""
         seen: ledger.Companies = {}
         for some in batched(list(blocks), BLOCKS_AT_ONCE):
-            values = self.client.mget([self.key(f"ledger:{name}") for name in some])
+            values = self.client.mget([self.key(keys.ledger(name)) for name in some])
             for name, value in zip(some, values, strict=True):
-                with _ours(self.key(f"ledger:{name}")):
+                with naming(self.key(keys.ledger(name))):
                     seen |= ledger.unpack({name: value})
         return seen
 
@@ -129,91 +125,85 @@ class Store:
             KeyRefused: a key holds something else, or a sum would no longer be exact; nothing was
                 written.
         """
-        increments = {self.key(name): added for name, added in commit.added().items()}
-        blocks = ledger.pack(commit.blocks)
-        keys = [self.key(f"ingest:{name}") for name in ("version", "commit", "files")]
-        keys += increments
-        keys += [self.key(f"ledger:{name}") for name in blocks]
-        arguments: list[str | bytes | int] = [commit.expected, commit.after, uuid4().hex, commit.at]
-        arguments += [len(increments), len(blocks), len(commit.records)]
-        for capital, companies in increments.values():
-            arguments += [f"{capital:.2f}", int(capital * 100), companies]
-        arguments += blocks.values()
-        for path, record in commit.records.items():
-            arguments += [path, dump(record)]
-        return int(self.script("merge", keys, arguments))
+        names, argument = merge.call(commit, self.key)
+        return int(self.script("merge", names, argument))
 
     @answered
     def refile(self, moves: Mapping[str, str]) -> None:
         """Move the records of files to other paths, all of them at once."""
         if moves:
             pairs = [path for move in moves.items() for path in move]
-            self.script("refile", [self.key("ingest:files")], pairs)
+            self.script("refile", [self.key(keys.FILES)], packed(pairs))
 
     @answered
-    def script(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> str:
-        """
-        Run one of the service's scripts, which write all they have to or nothing.
+    def format(self) -> int | None:
+        """Return the format of what is there (`store/format.py`); None where nothing was committed."""
+        key = self.key(keys.FORMAT)
+        with naming(key):
+            stored = self.client.get(key)
+            if stored is None:
+                return formats.FIRST if self.position()[0] else None
+            return int(stored)
 
-        Returns:
-            What it came to.
-
-        Raises:
-            Conflict: another writer was there first.
-            KeyRefused: a key holds something else.
+    def require_format(self) -> None:
         """
-        if name not in self._scripts:
-            text = files("streaming.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
-            self._scripts[name] = self.client.register_script(text)
-        reply = self._scripts[name](keys=keys, args=arguments)
-        kind, key, detail = (str(part, "utf-8", "replace") for part in reply)
-        if kind == "conflict":
-            raise Conflict(f"{key!r} is {detail}, no longer what was expected")
-        if kind == "denied":
-            raise RedisRefused(
-                f"Redis at {self.place} does not let this user run {detail} on key {key!r}; "
-                "nothing was written"
-            )
-        if kind == "limit":
-            raise KeyRefused(
-                f"key {key!r} {detail}, beyond which cents are not exact; the key is right as it is. "
-                "Nothing of the file was counted: correct it or delete it"
-            )
-        if kind == "key":
-            raise KeyRefused(
-                f"key {key!r} {detail}; nothing was written. Move or delete it, then run again"
-            )
-        return detail
+        Raise FormatRefused where what is there has another format than this version writes.
+
+        The merge looks again: this is to stop before any work is done.
+        """
+        stored = self.format()
+        if stored not in (None, formats.FORMAT):
+            raise formats.refused(str(stored), self.place)
+
+    @answered
+    def script(self, name: str, names: Sequence[str], argument: bytes) -> str:
+        """Run one of the service's scripts over these keys, as `Scripts.run` does."""
+        return self._scripts.run(name, names, argument)
 
     @answered
     def features(self, cidade: str | None = None) -> list[Features]:
-        """Return the features of every key, or of one city and its municipalities, by key."""
-        found = []
-        for key, values in self._hashes(cidade).items():
-            if values.keys() >= set(FIELDS):
-                with _ours(self.key(key)):
-                    found.append(Features.of(key, values))
-        return found
+        """
+        Return the features of every key that has all of them, in the order of the keys.
+
+        Of one city, only its own keys are read: its name, and its municipality in each state.
+        """
+        groups = [g for g in catalogue.GROUPS if set(FIELDS) <= set(g.fields)]
+        if cidade is None:
+            hashes = self._hashes(self.keys("*", kind="hash"))
+        else:
+            named = [g for g in groups if "cidade" in g.dimensions]
+            places = [{"cidade": cidade, "estado": estado} for estado in catalogue.UFS]
+            hashes = self._hashes({g.key_of(place) for g in named for place in places})
+        features = []
+        for key, values in hashes.items():
+            group = catalogue.group_of(key)
+            if group in groups and values.keys() >= set(FIELDS):
+                with naming(self.key(key)):
+                    features.append(Features.of(group, key, values))
+        return features
 
     @answered
     def hashes(self) -> dict[str, dict[str, str]]:
-        """Return every hash under a city's name that has a field of ours, as it is, by key."""
-        return {key: values for key, values in self._hashes().items() if values.keys() & set(FIELDS)}
+        """Return every hash with a field of ours that is a feature, or has what may be a city's name."""
+        ours = {name for group in catalogue.GROUPS for name in group.fields}
+        hashes = self._hashes(self.keys("*", kind="hash"))
+        return {key: values for key, values in hashes.items() if values.keys() & ours}
 
-    def _hashes(self, cidade: str | None = None) -> dict[str, dict[str, str]]:
-        if cidade is None:
-            names = self.keys("*", kind="hash")
-        else:
-            names = self.keys(_literal(cidade) + "/??", kind="hash") | {cidade}
-        names = {name for name in names if ":" not in name}
-        found = {}
-        for some in batched(sorted(names), KEYS_AT_ONCE):
+    def _hashes(self, names: Collection[str]) -> dict[str, dict[str, str]]:
+        """Return the hashes of these names that are features', or could be, by name in order."""
+        names = sorted(name for name in names if ":" not in name or catalogue.group_of(name))
+        hashes = {}
+        for chunk in batched(names, KEYS_AT_ONCE):
             pipeline = self.client.pipeline(transaction=False)
-            for name in some:
+            for name in chunk:
                 pipeline.hgetall(self.key(name))
-            for name, values in zip(some, pipeline.execute(), strict=True):
-                found[name] = {_text(field): _text(value) for field, value in values.items()}
-        return found
+            replies = pipeline.execute(raise_on_error=False)
+            for name, values in zip(chunk, replies, strict=True):
+                with naming(self.key(name)):
+                    if isinstance(values, Exception):
+                        raise values
+                hashes[name] = {_text(field): _text(value) for field, value in values.items()}
+        return hashes
 
     @answered
     def keys(self, pattern: str, *, kind: str | None = None) -> set[str]:
@@ -243,19 +233,6 @@ def revive(settings: Settings) -> None:
     """Start the server of its own again, if there is one and it has ended."""
     if settings.redis_url is None:
         local_server.url(settings.redis_dir)
-
-
-@contextmanager
-def _ours(key: str) -> Iterator[None]:
-    """Name the key where its value turns out not to be the service's."""
-    try:
-        yield
-    except redis.ResponseError as error:
-        if not str(error).startswith("WRONGTYPE"):
-            raise
-        raise KeyRefused(f"key {key!r} holds another kind of value; move or delete it") from None
-    except (ValueError, TypeError, ArithmeticError):
-        raise KeyRefused(f"key {key!r} holds a value that is not ours; move or delete it") from None
 
 
 def _text(value: bytes) -> str:

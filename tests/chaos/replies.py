@@ -9,8 +9,8 @@ FRACTION = 0.25
 TIMEOUT = 0.3
 FILES = 8
 GUARDS = (
-    "if current ~= expected then",
-    "if after ~= '' and redis.call('GET', commit) ~= after then",
+    "if current ~= batch.expected then",
+    "if batch.base ~= '' and redis.call('GET', commit) ~= batch.base then",
 )
 
 
@@ -36,7 +36,7 @@ def control(world: World, count: int) -> Rows:
         if world.proxy.swallowed >= count:
             raise Difference("a script without its checks made no difference: this harness sees nothing")
         store = _patient(world)
-        store._scripts["merge"] = store.client.register_script(merge)
+        store._scripts._registered["merge"] = store.client.register_script(merge)
         _round(world, store)
         found = world.differences()
         world.progress(min(world.proxy.swallowed, count), count)

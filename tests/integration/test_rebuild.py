@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from streaming import locks
+from streaming.domain.catalogue import Place, Sums
 from streaming.domain.records import Commit
 from streaming.domain.results import Outcome, Rebuilt
 from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
@@ -180,7 +181,7 @@ def test_of_5571_cities_none_is_ever_missing_or_half_built(
 
 def test_the_switch_of_5571_cities_takes_redis_less_than_200_milliseconds(store: Store) -> None:
     """The shortest of five: what else the machine does meanwhile counts as its time too."""
-    added = {(f"Município {n:04d}", "SP"): (Decimal("1.00"), 1) for n in range(5571)}
+    added = {Place(f"Município {n:04d}", "SP"): Sums(Decimal("1.00"), 1) for n in range(5571)}
     commit = Commit(0, "2026-11-24T12:00:00.000000+00:00", added, {}, {})
     store.merge(commit)
     store.client.config_set("slowlog-log-slower-than", 1000)

@@ -1,94 +1,115 @@
 -- One batch into Redis, all or nothing.
 --
--- KEYS: version, commit, files, then one feature hash an increment, then one ledger block a block.
--- ARGV: the version and the commit (empty: any) that the batch was computed against, its own commit's
---       id, the instant of the commit, how many increments,
---       blocks and records; then (reais, cents of it, companies) an increment, the bytes of each block,
---       (path, record) a record.
+-- KEYS: version, commit, files, format, then one feature key a write, then one ledger block a block.
+-- ARGV: one value in MessagePack (streaming/store/merge.py makes it):
+--   expected, base     the version and the commit ('': any) that the batch was computed against
+--   id, at             its own commit's id, and the instant of the commit
+--   format, first      the format of what it writes, and that of a Redis without one
+--   shapes             the names of the fields of a kind of write: count, and (or not) total, mean, at
+--   writes             for each write in turn: the number of its shape, the added reais as text, whole reais,
+--                      cents, companies
+--   blocks             the bytes of each block
+--   records            a path and its record, in turn
 --
--- Lua does not roll back, so everything is checked before the first write. Sums are exact: they are
--- kept as cents, whole numbers below 2^53, beside what HINCRBYFLOAT makes of them in long double.
-local LIMIT = 9e15 -- cents: 90 trillion reais
-local version, commit, files = KEYS[1], KEYS[2], KEYS[3]
-local expected, after, id, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local increments, blocks, records = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+-- Lua does not roll back, so everything is checked before the first write. Sums are exact: whole reais and
+-- cents are kept apart, each a whole number below 2^53, beside what HINCRBYFLOAT makes of them in long double.
+local LIMIT = 9e15 -- reais
+local version, commit, files, format = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local FIRST_WRITE = 4
+local batch = cmsgpack.unpack(ARGV[1])
+local writes, shapes = batch.writes, batch.shapes
+local WIDTH = 5 -- of a write
+local count_of_writes = #writes / WIDTH
 
 local function refuse(kind, key, why)
     return {kind, key, why}
-end
-
-local function cents(total)
-    local whole, part = string.match(total, '^(%d+)%.?(%d*)$')
-    if not whole or #whole > 14 or #part > 2 then return nil end
-    return tonumber(whole) * 100 + tonumber(string.sub(part .. '00', 1, 2))
-end
-
-local function reais(amount)
-    local whole = math.floor(amount / 100)
-    return string.format('%.0f.%02d', whole, amount - whole * 100)
-end
-
--- Half up, exact: the quotient of two whole numbers is corrected by its own remainder.
-local function mean(amount, n)
-    local quotient = math.floor(amount / n)
-    local rest = amount - quotient * n
-    if rest < 0 then
-        quotient, rest = quotient - 1, rest + n
-    elseif rest >= n then
-        quotient, rest = quotient + 1, rest - n
-    end
-    if rest * 2 >= n then quotient = quotient + 1 end
-    return reais(quotient)
 end
 
 local function kind_of(key)
     return redis.call('TYPE', key).ok
 end
 
+local function money(text)
+    local whole, part = string.match(text, '^(%d+)%.?(%d*)$')
+    if not whole or #whole > 16 or #part > 2 then return nil end
+    return tonumber(whole), tonumber(string.sub(part .. '00', 1, 2))
+end
+
+-- Half up, exact: the quotient of two whole numbers is corrected by its own remainder.
+local function divide(amount, n)
+    local quotient = math.floor(amount / n)
+    local rest = amount - quotient * n
+    if rest < 0 then return quotient - 1, rest + n end
+    if rest >= n then return quotient + 1, rest - n end
+    return quotient, rest
+end
+
+local function mean(reais, cents, n)
+    local whole, rest = divide(reais, n)
+    local part, last = divide(rest * 100 + cents, n)
+    if last * 2 >= n then part = part + 1 end
+    if part >= 100 then whole, part = whole + 1, part - 100 end
+    return string.format('%.0f.%02d', whole, part)
+end
+
 -- Check.
 local kind = kind_of(version)
 if kind ~= 'none' and kind ~= 'string' then return refuse('key', version, 'is a ' .. kind) end
 local current = redis.call('GET', version) or '0'
-if current ~= expected then return refuse('conflict', version, current) end
+if current ~= batch.expected then return refuse('conflict', version, current) end
 -- A Redis that was flushed or restored may have come to the same number another way.
 kind = kind_of(commit)
 if kind ~= 'none' and kind ~= 'string' then return refuse('key', commit, 'is a ' .. kind) end
-if after ~= '' and redis.call('GET', commit) ~= after then return refuse('conflict', commit, current) end
+if batch.base ~= '' and redis.call('GET', commit) ~= batch.base then
+    return refuse('conflict', commit, current)
+end
 kind = kind_of(files)
 if kind ~= 'none' and kind ~= 'hash' then return refuse('key', files, 'is a ' .. kind) end
+kind = kind_of(format)
+if kind ~= 'none' and kind ~= 'string' then return refuse('key', format, 'is a ' .. kind) end
+local filled = redis.call('GET', format) or (current ~= '0' and batch.first) or batch.format
+if filled ~= batch.format then return refuse('format', format, filled) end
 
 -- A user who may do only part of this would leave half of it. (Redis and Valkey 7 or newer tell.)
 local function forbidden(command, key, ...)
     return redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...)
 end
-if forbidden('INCR', version) or forbidden('SET', commit, 'a') or forbidden('HSET', files, 'a', 'b') then
+if forbidden('INCR', version) or forbidden('SET', commit, 'a') or forbidden('SET', format, 'a')
+    or forbidden('HSET', files, 'a', 'b') then
     return refuse('denied', version, 'INCR, SET, HSET')
 end
 
-local totals, counts = {}, {}
-local argument = 8
-for i = 1, increments do
-    local key = KEYS[3 + i]
+-- What the fields of each key will be: counts, totals and means, by write.
+local counts, totals, means = {}, {}, {}
+for i = 1, count_of_writes do
+    local key, w = KEYS[FIRST_WRITE + i], (i - 1) * WIDTH
+    local shape = shapes[writes[w + 1]]
     if forbidden('HINCRBYFLOAT', key, 'a', '1') or forbidden('HSET', key, 'a', 'b') then
         return refuse('denied', key, 'HINCRBYFLOAT, HSET')
     end
-    local stored = redis.pcall('HMGET', key, 'capital_social_total', 'quantidade_empresas')
+    local stored = shape.total and redis.pcall('HMGET', key, shape.count, shape.total)
+        or redis.pcall('HMGET', key, shape.count)
     if stored.err then return refuse('key', key, 'is a ' .. kind_of(key)) end
-    local total, count = 0, 0
+    local count, reais, cents = 0, 0, 0
     if stored[1] or stored[2] then
-        total, count = cents(stored[1] or ''), tonumber(stored[2] or '')
-        if not total then return refuse('key', key, 'capital_social_total is not reais and cents') end
+        count = tonumber(stored[1] or '')
         if not count or count % 1 ~= 0 or count < 0 then
-            return refuse('key', key, 'quantidade_empresas is not a whole number')
+            return refuse('key', key, shape.count .. ' is not a whole number')
         end
+        if shape.total then reais, cents = money(stored[2] or '') end
+        if not reais then return refuse('key', key, shape.total .. ' is not reais and cents') end
     end
-    totals[i] = total + tonumber(ARGV[argument + 1])
-    counts[i] = count + tonumber(ARGV[argument + 2])
-    if totals[i] > LIMIT then return refuse('limit', key, 'would pass 9e13 in capital_social_total') end
-    argument = argument + 3
+    reais, cents, count = reais + writes[w + 3], cents + writes[w + 4], count + writes[w + 5]
+    if cents >= 100 then reais, cents = reais + 1, cents - 100 end
+    if shape.total and (reais > LIMIT or reais == LIMIT and cents > 0) then
+        return refuse('limit', key, 'would pass 9e15 in ' .. shape.total)
+    end
+    counts[i] = count
+    if shape.total then totals[i] = string.format('%.0f.%02d', reais, cents) end
+    if shape.mean then means[i] = mean(reais, cents, count) end
 end
-for i = 1, blocks do
-    local key = KEYS[3 + increments + i]
+for i = 1, #batch.blocks do
+    local key = KEYS[FIRST_WRITE + count_of_writes + i]
     if forbidden('SET', key, 'a') then return refuse('denied', key, 'SET') end
     kind = kind_of(key)
     if kind ~= 'none' and kind ~= 'string' then return refuse('key', key, 'is a ' .. kind) end
@@ -96,21 +117,26 @@ end
 
 -- Write. The version comes first: where memory has run out, it is this write that is refused.
 local new = redis.call('INCR', version)
-redis.call('SET', commit, id)
-argument = 8
-for i = 1, increments do
-    local key, total = KEYS[3 + i], reais(totals[i])
-    redis.call('HINCRBYFLOAT', key, 'capital_social_total', ARGV[argument])
-    redis.call('HSET', key, 'capital_social_total', total, 'quantidade_empresas', counts[i],
-        'capital_social_medio', mean(totals[i], counts[i]), 'atualizado_em', at)
-    argument = argument + 3
+redis.call('SET', commit, batch.id)
+redis.call('SET', format, batch.format)
+for i = 1, count_of_writes do
+    local key, w = KEYS[FIRST_WRITE + i], (i - 1) * WIDTH
+    local shape = shapes[writes[w + 1]]
+    if shape.total then redis.call('HINCRBYFLOAT', key, shape.total, writes[w + 2]) end
+    if shape.total and shape.mean and shape.at then -- as nearly always
+        redis.call('HSET', key, shape.total, totals[i], shape.count, counts[i], shape.mean, means[i],
+            shape.at, batch.at)
+    else
+        redis.call('HSET', key, shape.count, counts[i])
+        if shape.total then redis.call('HSET', key, shape.total, totals[i]) end
+        if shape.mean then redis.call('HSET', key, shape.mean, means[i]) end
+        if shape.at then redis.call('HSET', key, shape.at, batch.at) end
+    end
 end
-for i = 1, blocks do
-    redis.call('SET', KEYS[3 + increments + i], ARGV[argument])
-    argument = argument + 1
+for i, block in ipairs(batch.blocks) do
+    redis.call('SET', KEYS[FIRST_WRITE + count_of_writes + i], block)
 end
-for _ = 1, records do
-    redis.call('HSET', files, ARGV[argument], ARGV[argument + 1])
-    argument = argument + 2
+for i = 1, #batch.records, 2 do
+    redis.call('HSET', files, batch.records[i], batch.records[i + 1])
 end
 return {'done', version, tostring(new)}

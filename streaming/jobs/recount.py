@@ -1,0 +1,158 @@
+"""
+Everything computed again from the files, row by row, for the audit.
+
+The rows come from the reader that ingestion uses; the ledger, the decision and the merge have no part
+in it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, GroupedData, Row, SparkSession
+from pyspark.sql import functions as F
+
+from streaming.domain import catalogue
+from streaming.domain.catalogue import FeatureGroup, Sums
+from streaming.domain.file import File
+from streaming.domain.records import At, Record
+from streaming.errors import RunFailed
+from streaming.jobs import instants
+from streaming.jobs.instants import Share
+from streaming.pipeline import spark_jobs
+from streaming.reading.messages import Rules, Source
+from streaming.settings import Settings
+from streaming.spark import session
+
+Hashes = dict[str, dict[str, str]]
+"""key → field → text."""
+
+
+@dataclass(frozen=True)
+class Recount:
+    """What these files, each as its record knows it, add up to in this order."""
+
+    files: Sequence[tuple[File, Record]]
+    settings: Settings
+    start: Callable[[], SparkSession]
+
+    def hashes(self) -> Hashes:
+        """
+        Return every key of every feature group.
+
+        Raises:
+            RunFailed: a file changed or became unreadable meanwhile.
+        """
+        if not self.files:
+            return {}
+        with _readable():
+            rows = self._rows().transform(by_place).collect()
+        hashes: Hashes = {}
+        for row in rows:
+            at = self.files[row["last"]][1].at
+            for group, key in _keys(row):
+                hashes[key] = group.values(Sums(row["total"], row["companies"]), at)
+        return hashes
+
+    def instants(self, keys: set[str], lost: set[At]) -> dict[str, set[str]]:
+        """Return the instants of each of these keys that the records explain; reads all files again."""
+        commits = [(record.version, record.at) for _, record in self.files]
+        new = [record.new for _, record in self.files]
+        with _readable():
+            rows = self._rows().persist()
+            try:
+                shown = {file: number for file, number in rows.groupBy("file").count().collect()}
+                unsure = [file for file, number in shown.items() if number > new[file]]
+                parts = rows.transform(by_file, unsure).collect()
+            finally:
+                rows.unpersist()
+        certain: dict[str, At] = {}
+        shares: dict[str, list[Share]] = {key: [] for key in keys}
+        for row in parts:
+            for key in keys.intersection(key for _, key in _keys(row)):
+                file = row["part"]
+                if file is None:
+                    certain[key] = commits[row["last"]]
+                else:
+                    shares[key].append(Share(commits[file], row["companies"], shown[file], new[file]))
+        return {key: instants.explained(certain.get(key), shares[key], lost) for key in keys}
+
+    def _rows(self) -> DataFrame:
+        """Return the row of each company that counts, by these files in this order."""
+        landing_zone = self.settings.landing_zone.absolute()
+        strict = self.settings.cnpj_check_digits == "strict"
+        sources = [
+            Source(number, file.path, str(landing_zone / file.path), file.size, file.mtime)
+            for number, (file, _) in enumerate(self.files)
+        ]
+        rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in self.files]
+        return spark_jobs.rows(self.start(), sources, rules).transform(firsts)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except PySparkException as error:
+        raise RunFailed(f"{session.cause(error)}; audit again") from error
+
+
+def _keys(row: Row) -> Iterator[tuple[FeatureGroup, str]]:
+    """Yield the keys that a row of sums is for: those of groups with just the dimensions it has."""
+    place = {name: row[name] for name in catalogue.DIMENSIONS if row[name] is not None}
+    for group in catalogue.GROUPS:
+        if set(group.dimensions) == place.keys():
+            yield group, group.key_of(place)
+
+
+def firsts(rows: DataFrame) -> DataFrame:
+    """
+    Keep one row a company: that of the earliest line in the earliest file.
+
+    Takes rows as `spark_jobs.rows` describes them, and returns them with the columns `cidade`,
+    `estado`, `capital_social` and `file`.
+    """
+    row = F.struct("cidade", "estado", "capital_social", "file")
+    return (
+        rows.groupBy("empresa")
+        .agg(F.min_by(row, F.struct("file", "line")).alias("first"))
+        .select("first.*")
+    )
+
+
+def by_place(rows: DataFrame) -> DataFrame:
+    """
+    Add up rows by the dimensions of each feature group.
+
+    Returns:
+        A column for each dimension (null: not summed by it), `total` (decimal, reais), `companies`
+        (bigint), `last` (the last of the files).
+    """
+    return _grouped(rows).agg(
+        F.sum("capital_social").alias("total"),
+        F.count(F.lit(1)).alias("companies"),
+        F.max("file").alias("last"),
+    )
+
+
+def by_file(rows: DataFrame, unsure: Sequence[int]) -> DataFrame:
+    """
+    Count rows by the dimensions of each feature group, and those of `unsure` files by file.
+
+    Returns:
+        A column for each dimension (null: not summed by it), `part` (one of the unsure files, or null:
+        all others), `companies` (bigint), `last` (the last of the files).
+    """
+    part = F.when(F.col("file").isin(list(unsure)), F.col("file")).otherwise(-1)
+    counts = _grouped(rows.withColumn("part", part), "part").agg(
+        F.count(F.lit(1)).alias("companies"), F.max("file").alias("last")
+    )
+    return counts.withColumn("part", F.when(F.col("part") >= 0, F.col("part")))
+
+
+def _grouped(rows: DataFrame, *also: str) -> GroupedData:
+    sets = {group.dimensions for group in catalogue.GROUPS}
+    columns = [[F.col(name) for name in (*dimensions, *also)] for dimensions in sorted(sets)]
+    return rows.groupingSets(columns, *catalogue.DIMENSIONS, *also)
