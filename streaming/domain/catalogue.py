@@ -12,7 +12,7 @@ makes the key of a city.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -146,6 +146,6 @@ def group_of(key: str) -> FeatureGroup | None:
     return next((group for group in GROUPS if group.parse(key) is not None), None)
 
 
-def coarser(group: FeatureGroup) -> Iterable[FeatureGroup]:
+def coarser(group: FeatureGroup) -> set[FeatureGroup]:
     """Return the groups that this one's keys add up to: those that sum by some of its dimensions."""
-    return (g for g in GROUPS if set(g.dimensions) < set(group.dimensions))
+    return {g for g in GROUPS if set(g.dimensions) < set(group.dimensions)}

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP
 
 from streaming.domain import catalogue
 from streaming.domain.catalogue import FeatureGroup, Sums
-from streaming.domain.features import Features
+from streaming.domain.features import Features, groups
 from streaming.domain.records import Record
 from streaming.domain.results import Outcome
 
@@ -46,9 +46,9 @@ def differences(
     keys = {f.key: f for f in features}
     changed = {k: f for k, f in keys.items() if datetime.fromisoformat(f.atualizado_em) >= instant}
     wrong = [f"{k}: capital_social_medio is not the mean" for k, f in changed.items() if not _is_mean(f)]
-    by_group = {group: [f for f in keys.values() if _is_of(f, group)] for group in catalogue.GROUPS}
+    by_group = {group: [f for f in keys.values() if _is_of(f, group)] for group in groups()}
     for group, fine in by_group.items():
-        for coarse in catalogue.coarser(group):
+        for coarse in by_group.keys() & catalogue.coarser(group):
             wrong += _unequal(changed, coarse, group, fine)
     totals = {g.name: sum(f.quantidade_empresas for f in own) for g, own in by_group.items()}
     return wrong + [

@@ -17,7 +17,7 @@ from streaming.jobs import audit, run
 from streaming.jobs.rebuild import Rebuild
 from streaming.jobs.status import status
 from streaming.store import formats
-from tests.integration.conftest import Service, dumped
+from tests.integration.conftest import Service, dumped, row
 
 DUMP = Path(__file__).parent.parent / "data" / "format-1"
 """What version 0.1.0 left in Redis, before formats were kept, and the files it was made from."""
@@ -52,7 +52,7 @@ def test_what_was_filled_before_formats_were_kept_goes_on(first: Service) -> Non
     before = first.features()
     assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
     assert first.run() == []
-    first.put("c.csv", ["00000009000100,2026-11-20,Natal,RN,0.01"])
+    first.put("c.csv", [row(9, "0.01")])
     assert [(o.file, o.new) for o in first.run()] == [("c.csv", 1)]
     assert first.redis.get("ingest:format") == b"1"
     assert first.features() == before | {
@@ -66,7 +66,7 @@ def test_another_format_stops_a_run_before_anything_is_written(
     first: Service, monkeypatch: pytest.MonkeyPatch, follow: bool
 ) -> None:
     monkeypatch.setattr(formats, "FORMAT", 2)
-    first.put("c.csv", ["00000009000100,2026-11-20,Natal,RN,0.01"])
+    first.put("c.csv", [row(9, "0.01")])
     before = dumped(first.redis)
 
     with pytest.raises(FormatRefused, match=r"format 1, and this version has 2.*city-features rebuild"):
