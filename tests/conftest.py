@@ -14,14 +14,33 @@ from streaming.store.store import Store
 
 pytest.register_assert_rewrite("tests.harness", "tests.chaos")
 
+from tests.harness import Program, Service
+from tests.proxy import Proxy
+
+NEEDS = {
+    "spark": {"spark", "program", "ran"},
+    "redis": {"server_url", "program", "ran"},
+    "airflow": {"airflow"},
+}
+"""Which fixtures need what: whoever uses one of them is marked."""
+
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what its fixtures need."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for marker, needing in NEEDS.items():
+            if fixtures & needing:
+                item.add_marker(marker)
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """One Spark for all tests."""
+    """One Spark for all tests of a worker."""
     started = session.start(load(spark_master="local[2]"))
     yield started
     session.stop(started)
@@ -57,3 +76,25 @@ def settings(tmp_path: Path, server_url: str) -> Settings:
 def store(settings: Settings, server_url: str) -> Store:
     """The store of these settings, empty."""
     return Store(server_url, settings)
+
+
+@pytest.fixture
+def service(spark: SparkSession, settings: Settings, server_url: str) -> Service:
+    """A service with an empty landing zone, an empty Redis and no checkpoint."""
+    return Service(spark, settings, server_url)
+
+
+@pytest.fixture
+def proxy(server_url: str) -> Iterator[Proxy]:
+    """A proxy before the real server."""
+    made = Proxy("127.0.0.1", int(server_url.rpartition(":")[2].partition("/")[0]))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def program(settings: Settings, server_url: str, tmp_path: Path) -> Iterator[Program]:
+    """The program on the same directories and the same server as `settings`."""
+    made = Program(tmp_path, {"REDIS_URL": server_url, "SETTLE_SECONDS": "0.2"})
+    yield made
+    made.end()

@@ -14,7 +14,7 @@ import typer
 
 from streaming.app.cli import app
 from streaming.settings import Settings
-from tests.integration.conftest import ROOT
+from tests.harness import ROOT
 
 README = ROOT / "README.md"
 PROGRAM = ("city-features", ".venv/bin/city-features")

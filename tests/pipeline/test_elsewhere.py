@@ -21,7 +21,7 @@ from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from streaming.store.store import Store
 from tests.chaos.disk import AS_ROOT, may_mount
-from tests.integration.conftest import Program
+from tests.harness import Program
 
 CONTENT = b"cnpj\n" + b"1" * 100_000
 OTHER = b"cnpj\nanother one, of the same name\n"

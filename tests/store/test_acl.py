@@ -14,7 +14,7 @@ from streaming.jobs import checks
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import connect
-from tests.integration.conftest import ROOT, Service, row
+from tests.harness import ROOT, Service, row
 
 PASSWORD = "0123456789abcdef"
 SERVICE = f"city-features:{PASSWORD}"

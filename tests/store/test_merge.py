@@ -25,7 +25,8 @@ from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailabl
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import Store
-from tests.integration.conftest import Proxy, dumped, until
+from tests.harness import dumped, until
+from tests.proxy import Proxy
 
 AT = "2026-11-24T12:00:00.000001+00:00"
 LATER = "2026-11-24T12:00:01.000001+00:00"

@@ -9,8 +9,8 @@ import pytest
 
 from streaming.store import local_server
 from tests import oracle
-from tests.integration.conftest import ROOT, Service, row, until
-from tests.integration.dag.conftest import Deployment
+from tests.dags.conftest import Deployment
+from tests.harness import ROOT, Service, row, until
 
 EXAMPLE = "novas_empresas.csv"
 DONE = {

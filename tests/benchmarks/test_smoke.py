@@ -14,7 +14,7 @@ from benchmarks.data import Data, Features
 from benchmarks.races import BATCH, DEDUP
 from benchmarks.results import NAMES
 from tests.harness import ROOT
-from tests.integration.test_start import KEPT
+from tests.spark.test_start import KEPT
 
 TARGETS = {
     "one file of 300 new companies, cold process": ["≤ 0.5 of plain batch"],

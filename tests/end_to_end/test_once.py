@@ -17,7 +17,8 @@ from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
-from tests.integration.conftest import Program, Proxy, Service, dumped, restore, row, until
+from tests.harness import Program, Service, dumped, restore, row, until
+from tests.proxy import Proxy
 
 DAY = 24 * 3600
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from streaming.settings import Settings
-from tests.integration.conftest import ROOT
+from tests.harness import ROOT
 
 HERE = Path(__file__).parent
 

@@ -18,8 +18,7 @@ import pytest
 
 from tests import corpus, oracle
 from tests.corpus import Input
-from tests.harness import HOUR
-from tests.integration.conftest import Program, Service, row, until
+from tests.harness import HOUR, Program, Service, row, until
 
 MEMORY = 2_500_000_000
 DISK = 400_000_000

@@ -22,7 +22,8 @@ from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
 from tests import oracle
-from tests.integration.conftest import Program, Proxy, Service, dumped, row, until
+from tests.harness import Program, Service, dumped, row, until
+from tests.proxy import Proxy
 
 FIELDS = [b"capital_social_total", b"quantidade_empresas", b"capital_social_medio", b"atualizado_em"]
 

@@ -17,7 +17,7 @@ from streaming.jobs import audit, run
 from streaming.jobs.rebuild import Rebuild
 from streaming.jobs.status import status
 from streaming.store import formats
-from tests.integration.conftest import Service, dumped, row
+from tests.harness import Service, dumped, row
 
 DUMP = Path(__file__).parent.parent / "data" / "format-1"
 """What version 0.1.0 left in Redis, before formats were kept, and the files it was made from."""

@@ -11,7 +11,7 @@ from streaming.domain.results import Difference
 from streaming.errors import RunFailed
 from streaming.jobs import audit
 from tests import oracle
-from tests.integration.conftest import Program, Service, row
+from tests.harness import Program, Service, row
 
 
 def audited(service: Service) -> results.Audit:

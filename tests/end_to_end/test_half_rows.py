@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from streaming.domain.results import Outcome
 from streaming.jobs.rebuild import Rebuild
 from tests import oracle
-from tests.integration.conftest import Service, row
+from tests.harness import Service, row
 
 WHOLE = oracle.text([row(1), row(2, "1000.00")])
 HALF = WHOLE.removesuffix("00.00\n")

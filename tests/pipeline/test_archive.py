@@ -15,7 +15,7 @@ from streaming.pipeline import archive
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from tests import oracle
-from tests.integration.conftest import Program, Service, row
+from tests.harness import Program, Service, row
 
 
 @pytest.fixture

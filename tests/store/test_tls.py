@@ -26,8 +26,8 @@ from streaming.jobs import checks
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import RETRIES, Store, connect
-from tests.integration.conftest import Program, Service, dumped, row, until
-from tests.integration.test_merge import commit
+from tests.harness import Program, Service, dumped, row, until
+from tests.store.test_merge import commit
 
 PASSWORD = "s3cr3t-p4ssw0rd"
 KEY_PASSWORD = "s3cr3t-k3y"

@@ -14,7 +14,7 @@ from streaming.domain.catalogue import FeatureGroup
 from streaming.domain.results import Difference
 from streaming.jobs import audit, verify
 from streaming.jobs.rebuild import Rebuild
-from tests.integration.conftest import Service, row
+from tests.harness import Service, row
 
 STATES = FeatureGroup("states", "estado:{estado}")
 COUNTRY = FeatureGroup("countries", "pais:BR", total=None, mean=None, at=None)

@@ -15,7 +15,7 @@ from streaming.landing import local
 from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from tests import oracle
-from tests.integration.conftest import Service
+from tests.harness import Service
 
 ROOTS = ["00000001", "00000002", "0000FFFF", "00065536", "00131072", "99999999", "12ABC345", "ZZZZZZZZ"]
 BRANCHES = ["0001", "0002", "9999", "01DE"]

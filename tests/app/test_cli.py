@@ -15,7 +15,7 @@ import pytest
 from streaming.landing import local
 from streaming.settings import Settings
 from tests import oracle
-from tests.integration.conftest import ROOT, Program, Service, row, until
+from tests.harness import ROOT, Program, Service, row, until
 
 EXAMPLE = ROOT / "examples" / "novas_empresas.csv"
 TOTALS = {

@@ -4,7 +4,7 @@ import pytest
 
 from streaming.domain.results import Difference
 from streaming.jobs import audit
-from tests.integration.conftest import Service, row
+from tests.harness import Service, row
 
 BELEM = ("Belém", "PA")
 
