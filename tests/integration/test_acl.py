@@ -12,7 +12,7 @@ import redis
 
 from streaming.jobs import checks
 from streaming.settings import Settings, load
-from streaming.store import local_server
+from streaming.store import health, local_server
 from streaming.store.store import connect
 from tests.integration.conftest import ROOT, Service, row
 
@@ -213,4 +213,4 @@ def test_nobody_else_gets_in(restricted: Restricted) -> None:
 def test_a_server_that_would_lose_commits_at_a_restart_is_told(
     info: dict[str, str], may_write: bool | None, ok: bool
 ) -> None:
-    assert checks.replay(info, may_write)[0] is ok
+    assert health.replay(info, may_write)[0] is ok

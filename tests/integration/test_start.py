@@ -17,10 +17,12 @@ from tests.harness import ROOT, Program, Zone, row, session_of, until
 from tests.oracle import text
 
 PREPARE = (
-    "import pathlib; from streaming import jvm, prepare; jvm.HOME = pathlib.Path({!r}); prepare.main()"
+    "import pathlib; from streaming.jobs import prepare; from streaming.spark import jvm; "
+    "jvm.HOME = pathlib.Path({!r}); prepare.main()"
 )
 RUN = (
-    "import pathlib; from streaming import jvm, __main__; jvm.HOME = pathlib.Path({!r}); __main__.main()"
+    "import pathlib; from streaming.app import cli; from streaming.spark import jvm; "
+    "jvm.HOME = pathlib.Path({!r}); cli.main()"
 )
 
 # As `Program` has it: PySpark adds to that of the tests what a JVM's start would depend on.
