@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from streaming import logs
 from streaming.domain.results import Outcome
 from streaming.jobs.lifetime import LazySpark
 from streaming.jobs.run import run
@@ -48,6 +49,7 @@ def main() -> None:
     """Ingest a file in each session; in one more, kill the JVM."""
     directory, count = os.environ["TMPDIR"], int(sys.argv[1])
     settings = load(_env_file=None)
+    logs.configure(settings)
     store = connect(settings)
     sessions = []
     for number in range(count):
