@@ -15,6 +15,7 @@ from streaming.errors import CityFeaturesError
 from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.spark import jvm, session
+from streaming.spark.starting import Starting
 from streaming.store import local_server
 from streaming.store.store import connect
 
@@ -44,7 +45,7 @@ def main() -> None:
         raise
 
 
-def _ingest(directory: Path, starting: jvm.Starting) -> None:
+def _ingest(directory: Path, starting: Starting) -> None:
     """Ingest new companies, some of them again, and rows that do not fit: what a run may come across."""
     zone, checkpoints, redis = (directory / name for name in ("landing_zone", "checkpoints", "redis"))
     zone.mkdir()

@@ -59,9 +59,10 @@ def original_name(path: str, record: Record) -> str:
     """Return the name that the file of this record had, or has, in the landing zone."""
     name = PurePosixPath(path).name
     stem, suffix = local.split(name)
-    names = (name, f"{stem.rpartition('~')[0]}{suffix}")
-    found = (n for n in names if path in archive_paths(File(record.mtime, n, record.size)))
-    return next(found, path)
+    # The tag first: it fits one name alone, while any name of the archive may be the one it had before.
+    names = (f"{stem.rpartition('~')[0]}{suffix}", name)
+    originals = (n for n in names if path in archive_paths(File(record.mtime, n, record.size)))
+    return next(originals, path)
 
 
 def listing(landing_zone: Path) -> list[File]:
