@@ -80,7 +80,7 @@ class Walk:
         assert {name: states[name] for name in RUNNING} == dict.fromkeys(RUNNING, ("running", "healthy"))
 
     def the_example(self) -> None:
-        """README's other commands: the DAG with the example file, Redis, the DAG through the REST API"""
+        """The other commands of the documents: the DAG with the example, Redis, the DAG from outside"""
         for command in self.readme[1:]:
             said = self.stack.shell(command)
             say(f"  {command.splitlines()[0]}\n           {' '.join(said.split())[-160:]}")

@@ -85,9 +85,9 @@ class Stack:
         self.compose("--profile", "*", "down")
 
     def readme(self) -> list[str]:
-        """Return the commands of README's section on docker compose, fit for this project."""
-        section = (self.directory / "README.md").read_text().partition("\n## With docker compose\n")[2]
-        section = section.partition("\n## ")[0]
+        """Return the commands of the documents' sections on docker compose, fit for this project."""
+        section = self._section("README.md", "With docker compose")
+        section += self._section("docs/operations.md", "Docker compose")
         commands: list[str] = []
         for kind, block in re.findall(r"^```(sh|bash)\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
             commands += block.splitlines() if kind == "sh" else [block]
@@ -101,6 +101,10 @@ class Stack:
         for given, here in fit.items():
             commands = [command.replace(given, here) for command in commands]
         return commands
+
+    def _section(self, document: str, heading: str) -> str:
+        text = (self.directory / document).read_text("utf-8")
+        return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
     def shell(self, command: str) -> str:
         """Run a command line as a person would type it, and return what it printed."""

@@ -1,4 +1,4 @@
-"""The README's commands do what it says, and none is left out."""
+"""The commands in the documents do what is said there, and none is left out."""
 
 import os
 import re
@@ -17,25 +17,28 @@ from streaming.settings import Settings
 from tests.harness import ROOT
 
 README = ROOT / "README.md"
+SETTINGS = ROOT / "docs" / "settings.md"
+# A newcomer types them in this order.
+DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
 PROGRAM = ("city-features", ".venv/bin/city-features")
 
 
-def text() -> str:
-    """Return the README, or fail where there is none."""
-    if not README.is_file():
-        pytest.fail("README.md is missing: write it, with the commands in ```sh or ```console blocks")
-    return README.read_text("utf-8")
-
-
 def commands() -> list[str]:
-    """Return the program's commands in the README's shell blocks, in order."""
-    found = []
-    for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text(), re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            command = line.removeprefix("$ ").partition(" #")[0].strip()
-            if command.split(" ")[0] in PROGRAM:
-                found.append(command)
-    return found
+    """Return the program's commands in the shell blocks of the documents, in order."""
+    commands = []
+    for document in DOCUMENTS:
+        text = document.read_text("utf-8")
+        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                command = line.removeprefix("$ ").partition(" #")[0].strip()
+                if command.split(" ")[0] in PROGRAM:
+                    commands.append(command)
+    return commands
+
+
+def rows(document: Path) -> list[str]:
+    """Return the rows of the tables in a document."""
+    return [line for line in document.read_text("utf-8").splitlines() if line.startswith("|")]
 
 
 def leaves(group: typer.Typer) -> list[str]:
@@ -67,12 +70,10 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([program, "redis", "stop"], cwd=tmp_path, check=False, capture_output=True)
 
 
-def test_the_commands_of_the_readme_work_in_order(directory: Path) -> None:
-    found = commands()
-    assert len(found) >= 5, f"too few commands of the program in README.md: {found}"
+def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
     path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    said = {}
-    for command in found:
+    printed = []
+    for command in commands():
         assert "--follow" not in command, f"{command!r} does not end: show it in the table instead"
         done = subprocess.run(
             command,
@@ -84,33 +85,38 @@ def test_the_commands_of_the_readme_work_in_order(directory: Path) -> None:
             timeout=90,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
-        said[command] = done.stdout
-    everything = "".join(said.values())
-    assert "195000.00" in everything
-    assert "novas_empresas.csv" in everything
+        printed.append(done.stdout)
+    assert len(printed) >= 10, "too few commands of the program in the documents"
+    assert "195000.00" in "".join(printed)
+    assert "novas_empresas.csv" in "".join(printed)
 
 
 def test_every_command_has_a_line_in_the_readme() -> None:
-    lines = [line for line in text().splitlines() if line.startswith("|")]
     for command in leaves(app):
         pattern = rf"^\|.*`{re.escape(command)}\b"
-        assert any(re.search(pattern, line) for line in lines), f"README.md has no line for {command!r}"
+        assert any(re.search(pattern, row) for row in rows(README)), f"README.md has no {command!r}"
 
 
-def test_every_command_in_the_readme_is_one_of_the_program() -> None:
+def test_every_command_in_the_documents_is_one_of_the_program() -> None:
     known = leaves(app)
     for command in commands():
         arguments = " ".join(shlex.split(command)[1:])
         assert any(f"{arguments} ".startswith(f"{name} ") for name in known), command
 
 
-def test_every_setting_has_a_line_in_the_readme() -> None:
-    lines = [line for line in text().splitlines() if line.startswith("|")]
+def test_every_setting_has_a_line_in_the_settings() -> None:
     for name in Settings.model_fields:
-        assert any(f"`{name.upper()}`" in line for line in lines), f"README.md has no {name.upper()}"
+        pattern = f"| `{name.upper()}` |"
+        assert any(
+            row.startswith(pattern) for row in rows(SETTINGS)
+        ), f"{SETTINGS} has no {name.upper()}"
 
 
-def test_files_the_readme_links_to_are_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", text())
-    missing = [link for link in links if not (ROOT / link).exists()]
-    assert missing == []
+def test_defaults_in_the_settings_are_those_of_the_program() -> None:
+    spelled = {"False": "off", "None": ""}
+    documented = {cells[1].strip(" `"): cells[2] for row in rows(SETTINGS) if (cells := row.split("|"))}
+    for name, field in Settings.model_fields.items():
+        if name != "quarantine":  # it follows from another setting
+            value = field.default
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            assert documented[name.upper()].strip(" `") == spelled.get(text, text), name

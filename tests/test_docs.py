@@ -1,0 +1,84 @@
+"""The documents: links that lead somewhere, a short README, lines that fit."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
+README_LINES = 150
+LINE = 120
+# What programs write: its lines are as long as they are.
+GENERATED = re.compile(r"<!-- (\w+): begin -->.*?<!-- \1: end -->", re.DOTALL)
+LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def prose(document: Path) -> Iterator[str]:
+    """Yield the lines of a document that are neither code nor generated."""
+    fenced = False
+    for line in GENERATED.sub("", document.read_text("utf-8")).splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield line
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = (line.lstrip("#").strip() for line in prose(document) if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(document: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the file and the anchor of each relative link."""
+    for line in prose(document):
+        for _, target in LINK.findall(line):
+            if not re.match(r"[a-z]+:", target):
+                path, _, anchor = target.partition("#")
+                yield (document.parent / path).resolve() if path else document, anchor
+
+
+def name(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_relative_link_leads_to_a_file_and_an_anchor(document: Path) -> None:
+    broken = []
+    for target, anchor in links(document):
+        if not target.exists() or not target.is_relative_to(ROOT):
+            broken.append(f"no file {target}")
+        elif anchor and anchor not in anchors(target):
+            broken.append(f"no heading #{anchor} in {name(target)}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_no_line_of_prose_is_too_long(document: Path) -> None:
+    shown = ((line, LINK.sub(r"\1", line)) for line in prose(document))
+    long = [line for line, text in shown if len(text) > LINE and not line.startswith("|")]
+    assert long == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_cannot_is_one_word(document: Path) -> None:
+    assert [line for line in prose(document) if re.search(r"\bcan not\b", line)] == []
+
+
+def test_the_readme_is_for_the_first_five_minutes() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= README_LINES
+
+
+def test_every_document_is_two_links_from_the_readme() -> None:
+    first = {target for target, _ in links(README)}
+    second = {target for document in first & set(DOCUMENTS) for target, _ in links(document)}
+    assert sorted(set(DOCUMENTS) - first - second - {README}) == []
+
+
+def test_every_decision_is_in_the_list() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    listed = [target for target, _ in links(decisions / "README.md")]
+    assert listed == sorted(decisions.glob("[0-9]*.md"))
