@@ -33,6 +33,7 @@ def checks(connect: Callable[[], Store]) -> Iterator[Check]:
     except CityFeaturesError as error:
         yield Check("redis: readable", False, str(error))
         return
+    yield _format(store)
     version = str(info["redis_version"])
     yield Check("redis: version", _number(version) >= REDIS, f"{version} (6.2 or newer)")
     yield Check(
@@ -54,6 +55,15 @@ def checks(connect: Callable[[], Store]) -> Iterator[Check]:
     yield Check(
         "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
     )
+
+
+def _format(store: Store) -> Check:
+    try:
+        stored = store.format()
+        store.require_format()
+    except CityFeaturesError as error:
+        return Check("redis: format", False, str(error))
+    return Check("redis: format", True, f"{stored}" if stored is not None else "empty")
 
 
 def replay(info: dict[str, Any], default_may_write: bool | None) -> tuple[bool, str]:

@@ -53,7 +53,7 @@ def test_every_service_has_a_bound_on_its_memory_and_processes(name: str) -> Non
 
 @pytest.mark.parametrize("profile", ROOM)
 def test_what_lasts_fits_a_laptop(profile: str) -> None:
-    profiles = ([], [profile])
+    profiles: tuple[list[str], ...] = ([], [profile])
     lasting = [s for n, s in SERVICES.items() if n not in ONCE and s.get("profiles", []) in profiles]
     assert sum(mebibytes(service["mem_limit"]) for service in lasting) <= ROOM[profile]
 
