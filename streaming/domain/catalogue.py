@@ -58,8 +58,9 @@ class FeatureGroup:
     Features that are kept in one kind of key, a hash.
 
     Attributes:
-        name: what its keys are called in messages and documentation, in the plural.
+        name: what its keys are called in messages, in the plural.
         key: the template of its keys.
+        about: what its keys hold, for the documentation.
         count: the field with the number of companies.
         total: the field with the sum of the capital, in reais with two decimals; None: it has none.
         mean: the field with total / count, half up to the cent; None: it has none.
@@ -68,6 +69,7 @@ class FeatureGroup:
 
     name: str
     key: str
+    about: str
     total: str | None = "capital_social_total"
     count: str = "quantidade_empresas"
     mean: str | None = "capital_social_medio"
@@ -114,9 +116,8 @@ class FeatureGroup:
         return {name: text for name, text in texts if name is not None}
 
 
-CITY = FeatureGroup("cities", "{cidade}")
-"""A city's name, over all states that have one."""
-MUNICIPALITY = FeatureGroup("municipalities", "{cidade}/{estado}")
+CITY = FeatureGroup("cities", "{cidade}", "the features of a city's name over all states")
+MUNICIPALITY = FeatureGroup("municipalities", "{cidade}/{estado}", "the features of one municipality")
 
 GROUPS: tuple[FeatureGroup, ...] = (CITY, MUNICIPALITY)
 

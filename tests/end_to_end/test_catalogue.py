@@ -16,8 +16,8 @@ from streaming.jobs import audit, verify
 from streaming.jobs.rebuild import Rebuild
 from tests.harness import Service, row
 
-STATES = FeatureGroup("states", "estado:{estado}")
-COUNTRY = FeatureGroup("countries", "pais:BR", total=None, mean=None, at=None)
+STATES = FeatureGroup("states", "estado:{estado}", "of a state")
+COUNTRY = FeatureGroup("countries", "pais:BR", "of the country", total=None, mean=None, at=None)
 ZERO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
