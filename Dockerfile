@@ -1,4 +1,4 @@
-# The service, Spark and Airflow in one image; docker-compose.yml runs each as a container of its own.
+# The service, Spark and Airflow in one image; docker-compose.yml runs each in its own container.
 ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${BASE_IMAGE}
 
@@ -9,7 +9,7 @@ RUN apt-get update \
 
 WORKDIR /opt/city-features
 
-# The libraries, before the code that changes more often.
+# Libraries come first: they change less often than the code.
 COPY pyproject.toml requirements*.txt ./
 COPY scripts/venv.py scripts/
 COPY streaming/__init__.py streaming/
@@ -22,8 +22,8 @@ COPY docker/users.acl docker/
 COPY streaming streaming
 COPY dags dags
 
-# Run as whom it may concern: as-owner says to whom. Its line in passwd, without which Java does not know
-# its user, goes to a place that can be written when the rest can not.
+# Runs as the owner of landing_zone/; see docker/as-owner. Java needs that user's line in passwd, so passwd
+# is a link to a directory that stays writable when the root file system is read-only.
 RUN .venv/bin/python -m compileall -q streaming \
     && .venv/bin/python -m streaming.jobs.prepare \
     && for command in airflow city-features; do \

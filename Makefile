@@ -8,7 +8,7 @@ BIN := .venv/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
-run: java venv ## install into .venv what is missing, ingest the example, show the features
+run: java venv ## install what is missing into .venv, ingest the example, show the features
 	$(BIN)/city-features drop examples/novas_empresas.csv
 	$(BIN)/city-features run
 	$(BIN)/city-features show
@@ -18,16 +18,16 @@ run: java venv ## install into .venv what is missing, ingest the example, show t
 test: java lint prepared ## lint, then every test (some: make test ARGS="-k ledger")
 	$(BIN)/pytest $(ARGS)
 
-chaos: java dev prepared ## kill, cut, fill and lose everything, again and again (some: make chaos ARGS="--only kills")
+chaos: java dev prepared ## inject faults hundreds of times, compare to the cent (some: make chaos ARGS="--only kills")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: java dev prepared ## time the service and others in turn (some: make bench ARGS="--only one-file")
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-smoke: java dev prepared ## the same with little of everything: does measuring work? (a minute or two; keeps nothing)
+bench-smoke: java dev prepared ## run small benchmarks, to see that measuring works (a minute or two; keeps nothing)
 	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
-compose-test: ## start all of docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
+compose-test: ## start everything in docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose
 
 lint: dev ## check the locks, format, style, security, types and the CI workflow
@@ -38,7 +38,7 @@ lint: dev ## check the locks, format, style, security, types and the CI workflow
 	$(BIN)/mypy
 	$(BIN)/actionlint .github/workflows/*.yml
 
-format: dev ## mend format and style
+format: dev ## fix format and style
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/black .
 

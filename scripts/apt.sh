@@ -7,7 +7,7 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-apt-get update -qq >"$log" 2>&1 || true # an old or half-read list may well do
+apt-get update -qq >"$log" 2>&1 || true # an old or incomplete list may be enough
 for package; do
     echo "Installing $package with apt-get" >&2
     apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$package" \

@@ -30,7 +30,9 @@ class BatchReport:
 
 class Batch:
     """
-    Files that were read once, to be asked what of them is to be added.
+    The files of one batch after the first read.
+
+    Computes the increments once it is known which companies are new.
 
     What the places of several files add up to stays with Spark until it is asked for. Those of a file
     that is alone come with its report, in one job: there is nothing to bring together, and a second
@@ -61,7 +63,7 @@ class Batch:
 
     def increments(self, verdicts: Mapping[str, ledger.Verdict]) -> Increments:
         """
-        Add up the files that bring something new, and take off what of them does not count.
+        Sum the files that contain new companies and subtract rows of companies that do not count.
 
         Guarantee: over all places there are just as many companies as the verdicts call new.
 

@@ -28,10 +28,10 @@ class Rules:
 @dataclass(frozen=True)
 class Retraction:
     """
-    What of a file's rows is too much, as ledger blocks.
+    Companies whose rows must be subtracted from a file's sums, as ledger blocks.
 
-    Of companies that were `counted` before, every row; of those `repeated` in the file, all but the
-    earliest.
+    That is all rows of companies `counted` before, and all but the first row of companies `repeated` in
+    the file.
     """
 
     counted: dict[str, bytes]
@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True)
 class TaskResources:
-    """What of its machine one of so many `readers`, which may all be there at once, may take."""
+    """How many threads, and what part of the memory, one of `readers` concurrent readers may use."""
 
     threads: int = 1
     readers: int = 1

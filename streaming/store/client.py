@@ -67,7 +67,7 @@ def connect(url: str, retries: int) -> Any:
     Typed loosely: the client's stubs do not know that replies are bytes here.
 
     Raises:
-        EnvironmentRefused: the URL is none, or its options do not fit; never its content.
+        EnvironmentRefused: the URL or one of its options is invalid; the message never contains the URL.
     """
     try:
         client = redis.Redis.from_url(
