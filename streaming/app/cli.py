@@ -63,14 +63,14 @@ def drop(
     """Copy files into the landing zone, each whole or not at all."""
     if name is not None and len(sources) > 1:
         raise typer.BadParameter("--as goes with one FILE", param_hint="--as")
-    config = configured()
+    settings = configured()
     results = []
     for source in sources:
-        dropped = drop_job.drop(config, source, name)
+        dropped = drop_job.drop(settings, source, name)
         results.append(asdict(dropped))
         if not as_json:
             verb = "dropped as" if dropped.copied else "is there already, same content, as"
-            typer.echo(f"{source} {verb} {config.landing_zone / dropped.path}")
+            typer.echo(f"{source} {verb} {settings.landing_zone / dropped.path}")
     if as_json:
         emit({"dropped": results})
 
@@ -87,20 +87,20 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Ingest the new files of the landing zone into Redis."""
-    config = configured()
+    settings = configured()
     started = time.monotonic()
-    store = connect(config)
+    store = connect(settings)
     accounting = Accounting(follow=follow)
     refused: KeyRefused | None = None
     ended_by = None
     try:
-        with progress(config, "ingesting", accounting.add) as report:
-            ended_by = run_job.run(config, store, report, follow=follow)
+        with progress(settings, "ingesting", accounting.add) as report:
+            ended_by = run_job.run(settings, store, report, follow=follow)
     except KeyRefused as error:
         if not accounting.outcomes:
             raise
         refused = error  # the other files were counted: what was done is shown first
-    unfinished = [] if follow or ended_by is None else [file.path for file in waiting(config, store)]
+    unfinished = [] if follow or ended_by is None else [file.path for file in waiting(settings, store)]
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         document = accounting.document(run_job.version(store, follow=follow))
@@ -130,13 +130,9 @@ def show(
     top: Annotated[int | None, typer.Option(min=1, help="Only the largest by capital.")] = None,
     as_json: Json = False,
 ) -> None:
-    """
-    Show the features in Redis.
-
-    At a terminal that they do not fit, through $PAGER (else less).
-    """
-    config = configured()
-    features = connect(config, retries=1).features(cidade)
+    """Show the features in Redis. Many of them at a terminal go through $PAGER, or less."""
+    settings = configured()
+    features = connect(settings, retries=1).features(cidade)
     if cidade is not None and not features:
         raise CityFeaturesError(f"no features of {cidade!r}; city-features show lists all there are")
     if top is not None:
@@ -153,8 +149,8 @@ def status(as_json: Json = False) -> None:
     """Show what was ingested or rejected, what waits, and how fresh it is."""
     from streaming.jobs import status as job
 
-    config = configured()
-    document = asdict(job.status(config, connect(config, retries=1)))
+    settings = configured()
+    document = asdict(job.status(settings, connect(settings, retries=1)))
     emit(document) if as_json else tables.status(document)
 
 
@@ -184,14 +180,14 @@ def quarantine_(
     as_json: Json = False,
 ) -> None:
     """Show rejected rows and files, each with its reason."""
-    config = configured()
-    records = connect(config, retries=1).records()
+    settings = configured()
+    records = connect(settings, retries=1).records()
     rejected = [
         {"file": path, "reason": record.reason}
         for path, record in sorted(records.items())
         if record.state == "rejected" and file in (None, path)
     ]
-    rows = quarantine.rows(config.quarantine_dir, file)
+    rows = quarantine.rows(settings.quarantine_dir, file)
     if as_json:
         emit({"rows": list(rows), "files": rejected})
     else:
@@ -207,10 +203,10 @@ def audit(as_json: Json = False) -> None:
     """
     from streaming.jobs import audit as job  # it loads Spark
 
-    config = configured()
+    settings = configured()
     started = time.monotonic()
-    with progress(config, "reading every file again"):
-        result = job.audit(config, connect(config))
+    with progress(settings, "reading every file again"):
+        result = job.audit(settings, connect(settings))
     seconds = round(time.monotonic() - started, 3)
     if as_json:
         emit({"ok": not result.differences, **asdict(result), "seconds": seconds})
@@ -233,10 +229,10 @@ def rebuild(
     """
     from streaming.jobs import rebuild as job  # it loads Spark
 
-    config = configured()
+    settings = configured()
     started = time.monotonic()
-    with progress(config, "rebuilding") as report:
-        rebuilt = job.rebuild(config, connect(config), report, allow_empty=allow_empty)
+    with progress(settings, "rebuilding") as report:
+        rebuilt = job.rebuild(settings, connect(settings), report, allow_empty=allow_empty)
     seconds = round(time.monotonic() - started, 3)
     emit({**asdict(rebuilt), "seconds": seconds}) if as_json else tables.rebuild(rebuilt, seconds)
 

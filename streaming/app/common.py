@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streaming import logs, settings, streams
-from streaming.settings import Settings
+from streaming import logs, streams
+from streaming.settings import Settings, load
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -34,9 +34,9 @@ def examples(*lines: str) -> str:
 
 def configured() -> Settings:
     """Return the settings, and log as they say."""
-    config = settings.load()
-    logs.configure(config)
-    return config
+    settings = load()
+    logs.configure(settings)
+    return settings
 
 
 def emit(document: object) -> None:

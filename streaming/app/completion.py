@@ -12,10 +12,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from streaming import logs, settings
+from streaming import logs
 from streaming.errors import CityFeaturesError
 from streaming.landing import quarantine
-from streaming.settings import Settings
+from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import Store
 
@@ -33,14 +33,14 @@ def files(incomplete: str) -> list[str]:
     return _matching(incomplete, _in_time(_files))
 
 
-def _cities(config: Settings) -> Iterable[str]:
-    url = config.redis_url.get_secret_value() if config.redis_url else None
-    url = url or local_server.running(config.redis_dir)
-    return Store(url, config, retries=0).keys("*", kind="hash") if url else ()
+def _cities(settings: Settings) -> Iterable[str]:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    url = url or local_server.running(settings.redis_dir)
+    return Store(url, settings, retries=0).keys("*", kind="hash") if url else ()
 
 
-def _files(config: Settings) -> Iterable[str]:
-    return {row["file"] for row in quarantine.rows(config.quarantine_dir)}
+def _files(settings: Settings) -> Iterable[str]:
+    return {row["file"] for row in quarantine.rows(settings.quarantine_dir)}
 
 
 def _in_time(look: Callable[[Settings], Iterable[str]]) -> list[str]:
@@ -48,9 +48,9 @@ def _in_time(look: Callable[[Settings], Iterable[str]]) -> list[str]:
 
     def collect() -> None:
         with suppress(CityFeaturesError, OSError):
-            config = settings.load(log_level="error")
-            logs.configure(config)
-            names.extend(name for name in look(config) if ":" not in name)
+            settings = load(log_level="error")
+            logs.configure(settings)
+            names.extend(name for name in look(settings) if ":" not in name)
 
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()

@@ -21,9 +21,9 @@ app = typer.Typer(
 @app.command(epilog=examples('redis-cli -u "$(city-features redis url)" ping'))
 def url() -> None:
     """Print the URL in use, without a password. Starts the embedded server if it is the one in use."""
-    config = configured()
+    settings = configured()
     typer.echo(
-        config.redis_place if config.redis_url is not None else local_server.url(config.redis_dir)
+        settings.redis_place if settings.redis_url is not None else local_server.url(settings.redis_dir)
     )
 
 
@@ -41,6 +41,6 @@ def cli(command: Annotated[list[str], typer.Argument(metavar="COMMAND...")]) -> 
 @app.command(epilog=examples("city-features redis stop"))
 def stop() -> None:
     """Stop the embedded server. Its data stays and comes back with the next command."""
-    config = configured()
-    stopped = local_server.stop(config.redis_dir)
-    typer.echo(f"the server in {config.redis_dir} {'stopped' if stopped else 'was not running'}")
+    settings = configured()
+    stopped = local_server.stop(settings.redis_dir)
+    typer.echo(f"the server in {settings.redis_dir} {'stopped' if stopped else 'was not running'}")
