@@ -97,9 +97,9 @@ class RunOperator(BaseOperator):
             if code not in (0, 1) or not printed:
                 raise AirflowException(f"city-features run ended with {code}: {last}")
             document: dict[str, Any] = json.loads(printed)
-        left = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
-        left.sort(key=lambda f: str(f["state"]))  # failed, unreadable, and only then waiting
-        return {**document, "left": left[:NAMED]}
+        unsettled = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
+        unsettled.sort(key=lambda f: str(f["state"]))  # failed, unreadable, and only then waiting
+        return {**document, "left": unsettled[:NAMED]}
 
     def on_kill(self) -> None:
         """Let the run finish the batch in hand; `execute` waits for it."""
@@ -218,12 +218,11 @@ def novas_empresas() -> None:
         from streaming.domain.results import Outcome
         from streaming.jobs import verify
 
-        left = execucao["left"]
-        uncounted = [Outcome(**file) for file in left]
+        uncounted = [Outcome(**file) for file in execucao["left"]]
         result = verify.run(settings.load(), datetime.fromisoformat(inicio), depositado, uncounted)
         files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
-        accounting = {**result.totals, "version": result.version, "files": files[:NAMED], "left": left}
-        ti.xcom_push(key="contabilidade", value=accounting)
+        accounting = {**result.totals, "version": result.version, "files": files[:NAMED]}
+        ti.xcom_push(key="contabilidade", value={**accounting, "left": execucao["left"]})
 
         log.info("accounting", files=len(files), **result.totals, seconds=execucao["seconds"])
         for feature in result.latest:

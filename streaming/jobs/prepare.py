@@ -54,15 +54,15 @@ def _ingest(directory: Path, starting: Starting) -> None:
     (zone / "new.csv").write_text(HEADER + "".join(rows[:700]))
     (zone / "some-again.csv").write_text(HEADER + "".join(rows[500:]) + "no row\n")
     # Made of the defaults alone, whatever the environment says: it is about somebody's Redis.
-    config = Settings.model_construct(
+    settings = Settings.model_construct(
         landing_zone=zone, checkpoints=checkpoints, redis_dir=redis, settle_seconds=0, log_level="error"
     )
-    logs.configure(config)
-    spark = session.start(config, starting)
+    logs.configure(settings)
+    spark = session.start(settings, starting)
     try:
         stop = threading.Event()
-        with locks.checkpoint(config, "run", stop) as checkpoint:
-            Stream(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
+        with locks.checkpoint(settings, "run", stop) as checkpoint:
+            Stream(spark, connect(settings), settings, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
         local_server.stop(redis)

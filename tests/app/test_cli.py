@@ -241,7 +241,7 @@ def test_the_server_of_its_own_stops_and_comes_back_with_its_data(ran: Ran) -> N
     assert ran.program("redis", "stop").stdout == "the server in redis stopped\n"
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
-    assert ran.program("redis", "stop").stdout == "the server in redis did not run\n"
+    assert ran.program("redis", "stop").stdout == "the server in redis was not running\n"
     said = ran.program("redis", "cli", "hget", "São Paulo", "capital_social_total").stdout
     assert said == "195000.00\n"
 
