@@ -67,6 +67,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([program, "redis", "stop"], cwd=tmp_path, check=False, capture_output=True)
 
 
+@pytest.mark.spark
 def test_the_commands_of_the_readme_work_in_order(directory: Path) -> None:
     found = commands()
     assert len(found) >= 5, f"too few commands of the program in README.md: {found}"
