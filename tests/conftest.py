@@ -14,15 +14,15 @@ from streaming.store.store import Store
 
 pytest.register_assert_rewrite("tests.harness", "tests.chaos")
 
+from tests import examples  # noqa: F401 - registers the profile of make check
 from tests.harness import Program, Service
 from tests.proxy import Proxy
 
-NEEDS = {
-    "spark": {"spark", "program", "ran"},
-    "redis": {"server_url", "program", "ran"},
-    "airflow": {"airflow"},
-}
-"""Which fixtures need what: whoever uses one of them is marked."""
+SPARK, REDIS, AIRFLOW = "spark", "redis", "airflow"
+FOLDERS = {"spark": SPARK, "store": REDIS, "dags": AIRFLOW}
+FIXTURES = {"spark": SPARK, "program": SPARK, "ran": SPARK, "server_url": REDIS, "airflow": AIRFLOW}
+GROUPS = {"ran", "home", "cluster", "airflow"}
+"""Fixtures that take long to make, once a module: the tests of each go to one worker."""
 
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
@@ -30,12 +30,15 @@ for name in list(os.environ):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by what its fixtures need."""
+    """Mark each test with what its folder and its fixtures need."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        for marker, needing in NEEDS.items():
-            if fixtures & needing:
-                item.add_marker(marker)
+        fixtures = getattr(item, "fixturenames", ())
+        needs = {FIXTURES[name] for name in fixtures if name in FIXTURES}
+        needs |= {FOLDERS[part] for part in item.path.parts if part in FOLDERS}
+        for need in sorted(needs):
+            item.add_marker(need)
+        for group in GROUPS.intersection(fixtures):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from benchmarks.results import NAMES
 from tests.harness import ROOT
 from tests.spark.test_start import KEPT
 
+pytestmark = pytest.mark.long
+
 TARGETS = {
     "one file of 300 new companies, cold process": ["≤ 0.5 of plain batch"],
     "2 files of 1,000 rows, all new": ["≤ 0.6 of plain batch", "≤ 0.22 of dropDuplicates stream"],

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.domain import ledger
 from streaming.domain.ledger import Companies
+from tests.examples import examples
 
 
 def company(root: int, branch: int, alphanumeric: bool) -> int:
@@ -104,7 +105,7 @@ def test_neighbouring_head_offices_cost_almost_nothing() -> None:
     assert len(ledger.pack(heads)["0"]) < 100
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(FILES, st.sets(NEAR_ID))
 def test_each_company_is_new_once_in_the_earliest_file_that_has_it(
     files: list[set[int]], already: set[int]

@@ -70,6 +70,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([program, "redis", "stop"], cwd=tmp_path, check=False, capture_output=True)
 
 
+@pytest.mark.spark
 def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
     path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     printed = []

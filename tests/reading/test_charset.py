@@ -4,11 +4,12 @@ import random
 from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.reading import charset, scan
 from streaming.reading.charset import UTF8, WINDOWS
+from tests.examples import examples
 
 CITIES = ["São Paulo", "Maceió", "Belém", "Açu", "Goiânia", "Antônio João", "À Beira"]
 
@@ -48,7 +49,7 @@ def test_the_encoding_is_what_most_bytes_speak_for(content: bytes, expected: str
     assert encoding(content) == expected
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.sampled_from(CITIES), min_size=20, max_size=200), st.integers(1, 5), st.randoms())
 def test_some_accidental_pairs_do_not_make_windows_1252_utf8(
     cities: list[str], accidents: int, chance: random.Random
@@ -60,7 +61,7 @@ def test_some_accidental_pairs_do_not_make_windows_1252_utf8(
     assert encoding("\n".join(lines).encode("windows-1252")) == WINDOWS
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.sampled_from(CITIES), min_size=20, max_size=200), st.integers(1, 5), st.randoms())
 def test_some_damaged_bytes_do_not_make_utf8_windows_1252(
     cities: list[str], damages: int, chance: random.Random

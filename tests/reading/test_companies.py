@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.domain import ledger
@@ -26,6 +26,7 @@ from streaming.errors import FileRejected
 from streaming.reading import companies, dialect, scan
 from streaming.reading.engine import connect
 from streaming.reading.messages import Rules, TaskResources
+from tests.examples import examples
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -60,9 +61,11 @@ def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = No
         [summary] = reading.summaries()
         rejected = [(reason, text) for _, reason, text in reading.rejected()]
         assert summary.places.schema == companies.PLACES
-        [surplus] = reading.surplus([counted or {}], [summary.repeated])
-        assert surplus.schema == companies.PLACES
-        places = pa.concat_tables([summary.places, surplus])
+        tables = [summary.places]
+        if counted or summary.repeated:
+            tables += reading.surplus([counted or {}], [summary.repeated])
+        assert all(table.schema == companies.PLACES for table in tables)
+        places = pa.concat_tables(tables)
         assert summary.rejected == len(rejected), "each rejected row is told once"
         return Read(
             summary.read,
@@ -444,7 +447,7 @@ FITTING = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.lists(FITTING | st.lists(CELL, min_size=1, max_size=7), max_size=15), st.sampled_from(",;"))
 def test_every_row_is_read_and_either_fits_or_is_rejected(rows: list[list[str]], separator: str) -> None:
     written = io.StringIO()
@@ -486,7 +489,7 @@ def test_every_row_is_read_and_either_fits_or_is_rejected(rows: list[list[str]],
     )
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     st.binary(max_size=60)
     | st.lists(

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.reading import engine
 from streaming.reading.messages import TaskResources
+from tests.examples import examples
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GOOD = {
@@ -170,7 +171,7 @@ def test_branches_are_companies_of_their_own_but_check_digits_are_not() -> None:
     assert len({head, branch, *alphanumeric}) == 4
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     st.lists(
         st.text(string.digits, min_size=12, max_size=12)
@@ -231,7 +232,7 @@ def test_wrong_check_digits_reject_in_strict_mode_alone(cnpj: str, expected: str
     assert reason(cnpj=cnpj) == (expected if expected == "cnpj: malformed" else None)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     st.lists(
         st.tuples(
@@ -579,7 +580,7 @@ def test_a_capital_is_read_to_the_cent(capital: str, brazilian: bool, expected: 
     assert place["capital_social_total"] == Decimal(expected)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.lists(st.integers(0, 10**14 - 1), min_size=1, max_size=20))
 def test_money_of_any_size_is_the_same_in_every_spelling(amounts: list[int]) -> None:
     exact = [Decimal(cents) / 100 for cents in amounts]
@@ -596,7 +597,7 @@ def test_money_of_any_size_is_the_same_in_every_spelling(amounts: list[int]) -> 
         assert place["capital_social_total"] == sum(exact)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     st.lists(st.text("0123456789.,-+eE ", max_size=12) | st.text(max_size=8), min_size=1, max_size=30)
 )

@@ -10,12 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.landing import quarantine
 from streaming.reading import charset, mangled, worker
 from streaming.reading.messages import Rules, Source, TaskResources
+from tests.examples import examples
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -65,7 +66,7 @@ def test_a_row_of_invalid_utf8_keeps_its_bytes(tmp_path: Path) -> None:
     assert all("encoding" not in row for row in quarantine.rows(tmp_path / "quarantine"))
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.binary(min_size=1, max_size=20).filter(lambda b: not set(b) & set(b'\n\r",\0')))
 def test_whatever_bytes_are_rejected_are_those_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, cidade: bytes

@@ -108,7 +108,13 @@ def projections_agree(random: Random, directory: Path) -> None:
                     assert (rows, unsplit) == (one[0].get(0, []), one[1].get(0, 0))
 
 
-@pytest.mark.parametrize("seed", range(12))
+def seeds(count: int) -> list[object]:
+    """Return seeds, the first half of them quick: `make check` tries these alone."""
+    slow = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(count // 2, count)]
+    return [*range(count // 2), *slow]
+
+
+@pytest.mark.parametrize("seed", seeds(12))
 def test_a_row_is_there_whichever_columns_are_asked_for(seed: int, tmp_path: Path) -> None:
     projections_agree(Random(seed), tmp_path)
 
@@ -207,7 +213,7 @@ def passes_agree(random: Random, directory: Path) -> None:
     assert more == {s.number: told([s], directory / "alone")[s.number] for s in again}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_every_pass_over_a_file_judges_its_rows_alike(seed: int, tmp_path: Path) -> None:
     passes_agree(Random(seed), tmp_path)
 
@@ -291,7 +297,7 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("end", ["\n", pytest.param("\r\n", marks=pytest.mark.slow)], ids=["LF", "CRLF"])
 @pytest.mark.parametrize(
     "rows",
     [
@@ -322,6 +328,7 @@ def test_one_thread_alone_reads_what_all_would(
     assert read == expected
 
 
+@pytest.mark.slow
 def test_the_open_last_row_of_a_large_file_is_rejected_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     many = "".join(f"{n:08}000100,2024-01-31,Natal,RN,1.00,x\n" for n in range(10, 200_010))
