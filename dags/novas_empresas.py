@@ -198,7 +198,7 @@ def novas_empresas() -> None:
     def depositar_arquivo(params: dict[str, Any] | None = None) -> str | None:
         """Drop the file, whole, never over another; return its path in the landing zone."""
         from streaming import settings
-        from streaming.landing import local
+        from streaming.landing import dropping
 
         name = (params or {}).get("arquivo_csv")
         if name is None:
@@ -211,7 +211,7 @@ def novas_empresas() -> None:
             raise AirflowFailException(
                 f"arquivo_csv: there is no file {name!r} in {directory}; there are: {', '.join(there)}"
             )
-        path, copied = local.drop(source, settings.load().landing_zone)
+        path, copied = dropping.drop(source, settings.load().landing_zone)
         log.info("dropped" if copied else "is there already, same content", file=path)
         return path
 

@@ -22,7 +22,7 @@ from streaming.app.progress import progress
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, KeyRefused, Stopped
 from streaming.jobs import run as job
-from streaming.landing import local, quarantine
+from streaming.landing import dropping, quarantine
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings
 from streaming.store import local_server
@@ -72,7 +72,7 @@ def drop(
     config = _configured()
     dropped = []
     for source in sources:
-        path, copied = local.drop(source, config.landing_zone, name)
+        path, copied = dropping.drop(source, config.landing_zone, name)
         dropped.append({"source": str(source), "path": path, "copied": copied})
         if not as_json:
             said = "dropped as" if copied else "is there already, same content, as"

@@ -177,7 +177,7 @@ def _counted(
         for n, (file, _) in enumerate(found)
     ]
     rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in found]
-    return spark_jobs.rows(start(), sources, rules).transform(firsts)
+    return spark_jobs.fitting_rows(start(), sources, rules).transform(firsts)
 
 
 def firsts(rows: DataFrame) -> DataFrame:

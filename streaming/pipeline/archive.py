@@ -50,7 +50,7 @@ def archive_paths(file: File) -> tuple[str, str]:
 
 
 def _tagged(name: str, tag: str) -> str:
-    stem, suffix = local.split(name)
+    stem, suffix = local.split_suffix(name)
     most = min(240, 246 - len(suffix))  # a name has at most 255 bytes
     return f"{os.fsdecode(os.fsencode(stem)[:most])}~{tag[:8]}{suffix}"
 
@@ -58,7 +58,7 @@ def _tagged(name: str, tag: str) -> str:
 def original_name(path: str, record: Record) -> str:
     """Return the name that the file of this record had, or has, in the landing zone."""
     name = PurePosixPath(path).name
-    stem, suffix = local.split(name)
+    stem, suffix = local.split_suffix(name)
     names = (name, f"{stem.rpartition('~')[0]}{suffix}")
     found = (n for n in names if path in archive_paths(File(record.mtime, n, record.size)))
     return next(found, path)

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from streaming.domain.file import File
-from streaming.landing import local
+from streaming.landing import dropping, local
 from streaming.pipeline import archive
 from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 
@@ -75,7 +75,7 @@ class Settling:
         # Only files that were whole get into the archive.
         if (
             not archive.is_in(file.path)
-            and not local.is_marked_whole(path, status)
+            and not dropping.is_marked_whole(path, status)
             and self._is_open(file.path, status)
         ):
             return self._is_taken(file.path, status)

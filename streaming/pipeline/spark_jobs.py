@@ -89,7 +89,7 @@ def summarise(
         in, one row with `block`, `companies` (roaring bitmap) and those of them `repeated` in the file
         (null: none); for each spelling of a place one row with `cidade`, `estado`,
         `capital_social_total` (reais) and `quantidade_empresas`, repeats and all. Of a source with
-        `surplus` only the report, and the places of that: negative.
+        `retraction` only the report, and the places of that: negative.
         Every row has `file`, the number of its source; the columns of the other kinds are null.
     """
     directory = str(quarantine_dir)
@@ -97,12 +97,12 @@ def summarise(
     def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker  # DuckDB is loaded on the executors alone
 
-        return worker.read(some, rules, directory, share)
+        return worker.summarise(some, rules, directory, share)
 
     return _read(spark, sources, read, SUMMARIES)
 
 
-def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules]) -> DataFrame:
+def fitting_rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules]) -> DataFrame:
     """
     Read the rows that fit, one by one; rules[n] are those of the source of number n.
 
@@ -118,7 +118,7 @@ def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules])
     def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker
 
-        return worker.rows(some, rules, share)
+        return worker.fitting_rows(some, rules, share)
 
     return _read(spark, sources, read, ROWS)
 

@@ -209,7 +209,7 @@ class Stream:
         left = {f.path for f in found} - {f.path for f in still}
         self._unsettled = (self._unsettled | left) - {f.path for f in still}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in chunks.batches(filter(self._aside.is_due, still), *bounds):
+        for batch in chunks.batches_by_size(filter(self._aside.is_due, still), *bounds):
             try:
                 with self._ingest.turn, self._spark_errors(), locks.shared(settings, self._stop):
                     outcomes = self._ingest(batch)
