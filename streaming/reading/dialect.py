@@ -116,14 +116,14 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
 def _normalise(source: IO[bytes], target: IO[bytes], start: int, encoding: str) -> None:
     """Copy a file from this byte on: as UTF-8, wrong bytes escaped, LF as line end."""
     decoder = charset.decoder(encoding)
-    held = b""
+    pending = b""  # a CR at the end of a chunk, which may belong to a CRLF
     for chunk in chunks(source, start):
-        chunk, held = held + chunk, b""
+        chunk, pending = pending + chunk, b""
         if chunk.endswith(b"\r"):
-            chunk, held = chunk[:-1], b"\r"
+            chunk, pending = chunk[:-1], b"\r"
         chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         target.write(decoder.decode(chunk).encode())
-    target.write(decoder.decode(b"\n" if held else b"", final=True).encode())
+    target.write(decoder.decode(b"\n" if pending else b"", final=True).encode())
 
 
 def _dialect(start: header.Start, encoding: str) -> Dialect:
