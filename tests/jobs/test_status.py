@@ -8,6 +8,7 @@ import pytest
 
 from streaming.app import tables
 from streaming.jobs.status import status
+from streaming.landing import dropping
 from streaming.settings import Settings
 from streaming.store.store import Store
 
@@ -48,9 +49,9 @@ def test_names_of_any_letter_case_are_ingested_and_split_as_they_are_written(tmp
     source = tmp_path / "Novas.Csv.GZ"
     source.write_bytes(b"x")
 
-    assert local.drop(source, tmp_path / "zone") == ("Novas.Csv.GZ", True)
+    assert dropping.drop(source, tmp_path / "zone") == ("Novas.Csv.GZ", True)
     source.write_bytes(b"y")
-    again, _ = local.drop(source, tmp_path / "zone")
+    again, _ = dropping.drop(source, tmp_path / "zone")
     assert again.startswith("Novas-") and again.endswith(".Csv.GZ")
-    assert local.split("A.CSV") == ("A", ".CSV")
+    assert local.split_suffix("A.CSV") == ("A", ".CSV")
     assert [local.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streaming import chunks
 from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused
-from streaming.landing import local
+from streaming.landing import dropping, local
 from streaming.pipeline.settling import Settling
 
 SECONDS = 10**9
@@ -120,7 +120,7 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 ) -> None:
     given_files = [File(n, f"{n}.csv", size) for n, size in enumerate(sizes)]
 
-    cut = list(chunks.batches(iter(given_files), most_files, most_bytes))
+    cut = list(chunks.batches_by_size(iter(given_files), most_files, most_bytes))
 
     assert [file for batch in cut for file in batch] == given_files
     totals = [sum(file.size for file in batch) for batch in cut]
@@ -133,8 +133,8 @@ def test_batches_keep_order_and_bounds_and_are_as_large_as_they_may(
 def test_no_files_are_no_batch_and_a_larger_one_stands_alone() -> None:
     small, large = File(1, "a.csv", 1), File(2, "b.csv", 100)
 
-    assert list(chunks.batches([], 5, 10)) == []
-    assert list(chunks.batches([small, large, small], 5, 10)) == [[small], [large], [small]]
+    assert list(chunks.batches_by_size([], 5, 10)) == []
+    assert list(chunks.batches_by_size([small, large, small], 5, 10)) == [[small], [large], [small]]
 
 
 # drop
@@ -155,7 +155,7 @@ def names(zone: Path) -> list[str]:
 def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
     zone: Path, source: Path
 ) -> None:
-    assert local.drop(source, zone) == ("novas.csv", True)
+    assert dropping.drop(source, zone) == ("novas.csv", True)
 
     assert names(zone) == ["novas.csv"]
     assert (zone / "novas.csv").read_bytes() == source.read_bytes()
@@ -165,7 +165,7 @@ def test_a_dropped_file_is_there_whole_stands_still_and_leaves_nothing_else(
 
 
 def test_a_file_may_be_dropped_under_another_name(zone: Path, source: Path) -> None:
-    assert local.drop(source, zone, "other.csv") == ("other.csv", True)
+    assert dropping.drop(source, zone, "other.csv") == ("other.csv", True)
     assert names(zone) == ["other.csv"]
 
 
@@ -175,20 +175,20 @@ def test_a_file_whose_name_was_taken_is_found_again_under_its_new_name(tmp_path:
     (zone / "novas.csv").write_text("other")
     source = tmp_path / "novas.csv"
     source.write_text("mine")
-    name, copied = local.drop(source, zone)
+    name, copied = dropping.drop(source, zone)
     assert (name != "novas.csv", copied) == (True, True)
-    assert local.drop(source, zone) == (name, False)
+    assert dropping.drop(source, zone) == (name, False)
     (zone / name).write_text("changed")
-    third, copied = local.drop(source, zone)
+    third, copied = dropping.drop(source, zone)
     assert (len({"novas.csv", name, third}), copied) == (3, True)
     assert len(list(zone.iterdir())) == 3
 
 
 def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path) -> None:
-    local.drop(source, zone)
+    dropping.drop(source, zone)
     before = now(zone, "novas.csv")
 
-    assert local.drop(source, zone) == ("novas.csv", False)
+    assert dropping.drop(source, zone) == ("novas.csv", False)
 
     assert names(zone) == ["novas.csv"]
     assert now(zone, "novas.csv") == before
@@ -200,13 +200,13 @@ def test_the_same_name_and_content_is_not_copied_again(zone: Path, source: Path)
 def test_the_same_name_with_other_content_gets_a_new_name(
     zone: Path, source: Path, name: str, prefix: str, suffix: str
 ) -> None:
-    local.drop(source, zone, name)
+    dropping.drop(source, zone, name)
     contents = {source.read_bytes()}
     for content in (b"second", b"third"):
         source.write_bytes(content)
         contents.add(content)
 
-        given_name, copied = local.drop(source, zone, name)
+        given_name, copied = dropping.drop(source, zone, name)
 
         assert copied
         assert given_name.startswith(prefix) and given_name.endswith(suffix)
@@ -224,7 +224,7 @@ def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str
     else:
         taken.symlink_to("nowhere" if kind == "dangling link" else source)
 
-    name, copied = local.drop(source, zone)
+    name, copied = dropping.drop(source, zone)
 
     assert copied and name != "novas.csv"
     assert (zone / name).read_bytes() == source.read_bytes()
@@ -249,7 +249,7 @@ def test_a_drop_replaces_and_follows_nothing(zone: Path, source: Path, kind: str
 )
 def test_a_name_that_would_not_be_looked_at_is_refused(zone: Path, source: Path, name: str) -> None:
     with pytest.raises(EnvironmentRefused, match=r"would not be looked at: use --as with a plain name"):
-        local.drop(source, zone, name)
+        dropping.drop(source, zone, name)
 
     assert names(zone) == []
     assert names(zone.parent) == ["landing_zone", "novas.csv"]
@@ -259,18 +259,18 @@ def test_a_source_that_can_not_be_read_leaves_nothing(zone: Path, tmp_path: Path
     (tmp_path / "directory.csv").mkdir()
     for name in ("missing.csv", "directory.csv"):
         with pytest.raises(EnvironmentRefused, match=rf"{name} could not be dropped"):
-            local.drop(tmp_path / name, zone)
+            dropping.drop(tmp_path / name, zone)
 
     assert names(zone) == []
 
 
 def test_a_landing_zone_that_is_missing_is_named(tmp_path: Path, source: Path) -> None:
     with pytest.raises(EnvironmentRefused, match="could not be dropped: No such file or directory"):
-        local.drop(source, tmp_path / "missing")
+        dropping.drop(source, tmp_path / "missing")
 
 
 def test_a_drop_where_the_landing_zone_is_a_file_says_so(zone: Path, source: Path) -> None:
     (zone / "file").write_text("")
 
     with pytest.raises(EnvironmentRefused, match="could not be dropped: Not a directory"):
-        local.drop(source, zone / "file")
+        dropping.drop(source, zone / "file")

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streaming.domain.file import File
-from streaming.landing import local
+from streaming.landing import dropping, local
 from streaming.pipeline import settling
 from streaming.pipeline.settling import Settling
 
@@ -242,7 +242,7 @@ def test_a_dropped_file_is_whole_whatever_it_ends_with_until_it_changes(
     zone: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "x.csv").write_text(HALF)
-    local.drop(tmp_path / "x.csv", zone)
+    dropping.drop(tmp_path / "x.csv", zone)
     assert settled(zone, now(zone, "x.csv"), 3600)
     (zone / "x.csv").chmod(0o600)
     assert settled(zone, now(zone, "x.csv"), 3600)

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from streaming.domain import ledger
 from streaming.errors import FileRejected
+from streaming.landing import opening
 from streaming.reading import companies, dialect, scan
 from streaming.reading.engine import connect
 from streaming.reading.messages import Rules, TaskResources
@@ -55,7 +56,7 @@ def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = No
     """Read a file of which these companies were counted before."""
     status = path.lstat()
     with (
-        dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
+        opening.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
         companies.reading(connection, descriptor, rules, gzipped=path.suffix == ".gz") as reading,
     ):
         [summary] = reading.summaries()
@@ -63,7 +64,7 @@ def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = No
         assert summary.places.schema == companies.PLACES
         tables = [summary.places]
         if counted or summary.repeated:
-            tables += reading.surplus([counted or {}], [summary.repeated])
+            tables += reading.retraction([counted or {}], [summary.repeated])
         assert all(table.schema == companies.PLACES for table in tables)
         places = pa.concat_tables(tables)
         assert summary.rejected == len(rejected), "each rejected row is told once"
@@ -307,13 +308,13 @@ def test_the_earliest_line_wins_over_many_threads_and_buffers(tmp_path: Path) ->
     )
     status = path.stat()
     with (
-        dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
+        opening.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
         companies.reading(
             connect(TaskResources(threads=2)), descriptor, RULES, gzipped=False
         ) as reading,
     ):
         [summary] = reading.summaries()
-        [surplus] = reading.surplus([{}], [summary.repeated])
+        [surplus] = reading.retraction([{}], [summary.repeated])
 
     assert (summary.read, summary.rejected, ledger.size(summary.companies)) == (60_000, 0, 30_000)
     assert summary.repeated == summary.companies
@@ -641,7 +642,7 @@ def test_a_file_of_another_size_or_time_than_was_looked_at_is_not_opened(landed:
         (status.st_size + 1, status.st_mtime_ns),
         (status.st_size, status.st_mtime_ns + 1),
     ):
-        with pytest.raises(dialect.Changed), dialect.opened(landed, size, mtime):
+        with pytest.raises(opening.Changed), opening.opened(landed, size, mtime):
             pytest.fail("opened")
 
 
@@ -649,7 +650,7 @@ def test_a_file_that_is_gone_has_changed(landed: Path) -> None:
     status = landed.stat()
     landed.unlink()
 
-    with pytest.raises(dialect.Changed), dialect.opened(landed, status.st_size, status.st_mtime_ns):
+    with pytest.raises(opening.Changed), opening.opened(landed, status.st_size, status.st_mtime_ns):
         pytest.fail("opened")
 
 
@@ -659,7 +660,7 @@ def test_a_file_that_changes_while_it_is_open_has_changed_whatever_was_read(
 ) -> None:
     status = landed.stat()
 
-    with pytest.raises(dialect.Changed), dialect.opened(landed, status.st_size, status.st_mtime_ns):
+    with pytest.raises(opening.Changed), opening.opened(landed, status.st_size, status.st_mtime_ns):
         with landed.open("a") as writer:
             writer.write(RECIFE)
         if fails:
@@ -668,7 +669,7 @@ def test_a_file_that_changes_while_it_is_open_has_changed_whatever_was_read(
 
 def test_a_file_replaced_while_it_is_open_is_read_as_it_was(landed: Path) -> None:
     status = landed.stat()
-    with dialect.opened(landed, status.st_size, status.st_mtime_ns) as descriptor:
+    with opening.opened(landed, status.st_size, status.st_mtime_ns) as descriptor:
         other = landed.with_name("other")
         other.write_text(HEADER)
         other.replace(landed)

@@ -47,7 +47,7 @@ def reports(sources: Sequence[Source], directory: Path) -> tuple[dict[int, Repor
     """Return the report of each file, and the files of which there is more than that."""
     told: dict[int, Report] = {}
     more = set()
-    for batch in worker.read(list(sources), RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(list(sources), RULES, str(directory), TaskResources()):
         for line in batch.to_pylist():
             if line["report"]:
                 told[line["file"]] = Report(**json.loads(line["report"]))
@@ -65,7 +65,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Let every reading of the marked file fail, and its DuckDB with it."""
 
     def fail(error: BaseException) -> None:
-        for name in ("summaries", "surplus", "rows"):
+        for name in ("summaries", "retraction", "fitting_rows"):
             read = getattr(companies.Reading, name)
 
             def read_or_fail(
@@ -116,7 +116,7 @@ def test_a_file_that_fails_when_it_is_read_again_is_reported(
     three: list[Source], failing: Failing, tmp_path: Path
 ) -> None:
     failing(ValueError("again"))
-    again = [replace(source, surplus=Retraction({}, {})) for source in three]
+    again = [replace(source, retraction=Retraction({}, {})) for source in three]
 
     told, _ = reports(again, tmp_path / "q")
 
@@ -182,8 +182,8 @@ def test_an_audit_names_the_file_whose_reading_fails(three: list[Source], failin
     failing(ValueError("no"))
 
     with pytest.raises(RunFailed, match=r"^f1\.csv: ValueError: no$"):
-        list(worker.rows(three, [RULES] * 3, TaskResources()))
-    assert sum(map(len, worker.rows([three[0]], [RULES], TaskResources()))) == 1
+        list(worker.fitting_rows(three, [RULES] * 3, TaskResources()))
+    assert sum(map(len, worker.fitting_rows([three[0]], [RULES], TaskResources()))) == 1
 
 
 def test_of_many_ignored_columns_a_log_line_names_the_first(tmp_path: Path) -> None:

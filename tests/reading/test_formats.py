@@ -37,7 +37,7 @@ def read(directory: Path, content: bytes, name: str = "x.csv") -> tuple[dict[str
     source = Source(0, name, str(path), status.st_size, status.st_mtime_ns)
     rows = [
         row
-        for batch in worker.read([source], RULES, str(directory / "quarantine"), TaskResources())
+        for batch in worker.summarise([source], RULES, str(directory / "quarantine"), TaskResources())
         for row in batch.to_pylist()
     ]
     [report] = [json.loads(row["report"]) for row in rows if row["report"]]

@@ -15,7 +15,7 @@ import pytest
 
 from streaming.domain import ledger
 from streaming.errors import FileRejected
-from streaming.landing import quarantine
+from streaming.landing import opening, quarantine
 from streaming.reading import companies, dialect, engine, worker
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect
@@ -46,12 +46,12 @@ def projected(paths: list[str], found: Dialect, columns: str) -> tuple[Rows, dic
     for table in ("reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     try:
-        query = f"SELECT {columns} FROM ({engine.rows(paths, found, parallel=True)})"
+        query = f"SELECT {columns} FROM ({engine.rows_sql(paths, found, parallel=True)})"
         values = connection.execute(query).fetchall()
     except duckdb.InvalidInputException:
         return None
     unsplit = connection.execute(
-        f"SELECT {engine.number(paths, 'file_path')}, count(DISTINCT line_byte_position)"
+        f"SELECT {engine.file_number_sql(paths, 'file_path')}, count(DISTINCT line_byte_position)"
         " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
     ).fetchall()
     rows: Rows = {}
@@ -143,21 +143,21 @@ def passes(path: Path) -> tuple[int, int] | str:
     status = path.stat()
     try:
         with (
-            dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
+            opening.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
             companies.reading(connection, descriptor, RULES, gzipped=False) as reading,
         ):
             [summary] = reading.summaries()
             summed = [tuple(row.values()) for row in summary.places.to_pylist()]
             assert len(list(reading.rejected())) == summary.rejected
-            assert reading.counts() == [summary.read]
-            fitting = [row for batch in reading.rows() for row in batch.to_pylist()]
+            assert reading.row_counts() == [summary.read]
+            fitting = [row for batch in reading.fitting_rows() for row in batch.to_pylist()]
             assert len(fitting) == summary.read - summary.rejected
             assert {row["empresa"] for row in fitting} == names(summary.companies)
             values = [(*list(row.values())[2:], 1) for row in fitting]
             assert places(values) == places(summed)
-            [counted] = reading.surplus([summary.companies], [{}])
+            [counted] = reading.retraction([summary.companies], [{}])
             assert places([*summed, *(tuple(r.values()) for r in counted.to_pylist())]) == {}
-            [repeats] = reading.surplus([{}], [summary.repeated])
+            [repeats] = reading.retraction([{}], [summary.repeated])
             ordered = sorted(zip(fitting, values, strict=True), key=lambda both: -both[0]["line"])
             firsts = {row["empresa"]: value for row, value in ordered}
             once = [*summed, *(tuple(r.values()) for r in repeats.to_pylist())]
@@ -181,7 +181,7 @@ def laid(directory: Path, files: Iterable[bytes]) -> list[Source]:
 def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what `summaries.read` tells of each file, in an order of its own."""
     rows: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
-    for batch in worker.read(sources, RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(sources, RULES, str(directory), TaskResources()):
         for number, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             rows[number].append(tuple(values))
     return {number: sorted(some, key=repr) for number, some in rows.items()}
@@ -208,7 +208,7 @@ def passes_agree(random: Random, directory: Path) -> None:
         repeated = {row[1]: row[3] for row in alone[source.number] if row[3]}
         if blocks:
             some = dict(random.sample(sorted(blocks.items()), random.randrange(len(blocks) + 1)))
-            again.append(replace(source, surplus=Retraction(some, repeated)))
+            again.append(replace(source, retraction=Retraction(some, repeated)))
     more = told(again, directory / "together") if again else {}
     assert more == {s.number: told([s], directory / "alone")[s.number] for s in again}
 
@@ -273,14 +273,14 @@ def test_what_stands_for_a_wrong_byte_is_no_part_of_a_city(tmp_path: Path) -> No
 def seen(path: Path) -> tuple[int, set[str], list[tuple[str, str]], bool]:
     status = path.stat()
     with (
-        dialect.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
+        opening.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
         dialect.plain(descriptor, gzipped=False) as (plain, found),
         closing(companies.Reading(connection, [plain], found, RULES)) as reading,
     ):
         [summary] = reading.summaries()
         rejected = [(reason, text) for _, reason, text in reading.rejected()]
         assert len(rejected) == summary.rejected
-        assert sum(map(len, reading.rows())) == summary.read - summary.rejected
+        assert sum(map(len, reading.fitting_rows())) == summary.read - summary.rejected
         return summary.read, names(summary.companies), rejected, found.in_pieces
 
 

@@ -40,7 +40,7 @@ def sources(directory: Path, contents: Sequence[str | bytes]) -> list[Source]:
 def rows(some: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what is told of each file, in an order of its own."""
     told: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in some}
-    for batch in worker.read(some, RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(some, RULES, str(directory), TaskResources()):
         for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             told[file].append(tuple(values))
     return {file: sorted(some, key=repr) for file, some in told.items()}
@@ -95,7 +95,7 @@ def test_what_is_too_much_is_so_in_its_own_file_alone(many: list[Source], tmp_pa
         return ledger.pack(ledger.from_ids(np.array(ids, dtype=np.uint64)))
 
     def again(source: Source, counted: int, *repeated: int) -> Source:
-        return replace(source, surplus=Retraction(held(counted), held(*repeated)))
+        return replace(source, retraction=Retraction(held(counted), held(*repeated)))
 
     some = [again(many[0], 1), again(many[1], 4, 3), again(many[13], 2), again(many[14], 3, 3)]
 
