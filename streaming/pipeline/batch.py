@@ -105,7 +105,7 @@ class Batch:
         return _added((Place(*row[:2]), Sums(*row[2:])) for row in rows)
 
     def _retract(self, retractions: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
-        """Read the files with something to subtract again: negative sums, and what is reported of them."""
+        """Read the files with something to subtract again: negative sums, and their reports."""
         files = [file for file in self._files if file.path in retractions]
         summaries = self._summarise(files, retractions)
         report = self._collect(summaries, files)
