@@ -1,9 +1,12 @@
 # PYTHON is the interpreter .venv is made with, 3.11 or newer: make run PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
+# Of the tests many wait, so one more worker than cores is right for two. Each has a JVM and a server.
+WORKERS ?= 3
+PARALLEL := -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
+.PHONY: help run check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -15,8 +18,16 @@ run: java venv ## install what is missing into .venv, ingest the example, show t
 	$(BIN)/city-features redis cli hgetall "São Paulo"
 	@$(MAKE) --no-print-directory prepared
 
-test: java lint prepared ## lint, then every test (some: make test ARGS="-k ledger")
-	$(BIN)/pytest $(ARGS)
+check: lint ## in a minute: lint, then the tests that need no Spark, no Redis and no Airflow
+	@# Without Java, a test that needs it and is not marked fails.
+	JAVA_HOME=/nowhere $(BIN)/pytest -q -n auto --hypothesis-profile check \
+	  -m "not (spark or redis or airflow or slow or long)" $(ARGS)
+
+test: java lint prepared ## lint, then every test of a promise (some: make test ARGS="-k ledger")
+	$(BIN)/pytest $(PARALLEL) -m "not long" $(ARGS)
+
+test-all: java lint prepared ## make test, and the long rest: benchmarks, a cluster, processes killed at every moment
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 chaos: java dev prepared ## inject faults hundreds of times, compare to the cent (some: make chaos ARGS="--only kills")
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -30,11 +41,10 @@ bench-smoke: java dev prepared ## run small benchmarks, to see that measuring wo
 compose-test: ## start everything in docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose
 
-lint: dev ## check the locks, format, style, security, types and the CI workflow
+lint: dev ## check the locks, format, style, types and the CI workflow
 	$(BIN)/pip check
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/ruff check .
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive streaming dags scripts
 	$(BIN)/mypy
 	$(BIN)/actionlint .github/workflows/*.yml
 

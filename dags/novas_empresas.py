@@ -32,11 +32,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 # A plain name: no directory, nothing that a shell or a terminal reads as more, and nothing behind it.
 ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.[cC][sS][vV](\.[gG][zZ])?(?![\s\S])"
-NOT_COUNTED = ("failed", "unreadable")
-COUNTS = ("read", "new", "duplicates", "rejected")
 STOP_SECONDS = 30
 NAMED = 100  # files named in an XCom or an error, at most
-SHOWN = 20  # features in the log, those of the last commit first
 
 log = structlog.get_logger("novas_empresas")
 
@@ -100,9 +97,9 @@ class RunOperator(BaseOperator):
             if code not in (0, 1) or not printed:
                 raise AirflowException(f"city-features run ended with {code}: {last}")
             document: dict[str, Any] = json.loads(printed)
-        left = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
-        left.sort(key=lambda f: str(f["state"]))  # failed, unreadable, and only then waiting
-        return {**document, "left": left[:NAMED]}
+        unsettled = [f for f in document.pop("files") if f["state"] not in ("ingested", "rejected")]
+        unsettled.sort(key=lambda f: str(f["state"]))  # failed, unreadable, and only then waiting
+        return {**document, "left": unsettled[:NAMED]}
 
     def on_kill(self) -> None:
         """Let the run finish the batch in hand; `execute` waits for it."""
@@ -182,38 +179,30 @@ def novas_empresas() -> None:
         """Look at what a run needs, as `city-features check` does; tried again until Redis is there."""
         from streaming import settings
         from streaming.jobs import checks
-        from streaming.store import store
 
-        config = settings.load()
-        found = checks.run(config, lambda: store.connect(config, retries=1))
-        for check in found:
+        results = checks.run(settings.load())
+        for check in results:
             (log.info if check.ok else log.error)(check.name, ok=check.ok, detail=check.detail)
-        refused = [
-            check for check in found if not check.ok and check.name != "archive"
-        ]  # counting goes on
-        if wrong := [f"{check.name}: {check.detail}" for check in refused]:
-            raise AirflowException("not ready: " + "; ".join(wrong))
+        if blocking := [f"{check.name}: {check.detail}" for check in checks.blocking(results)]:
+            raise AirflowException("not ready: " + "; ".join(blocking))
 
     @task
     def depositar_arquivo(params: dict[str, Any] | None = None) -> str | None:
         """Drop the file, whole, never over another; return its path in the landing zone."""
         from streaming import settings
-        from streaming.landing import local
+        from streaming.jobs import drop
 
         name = (params or {}).get("arquivo_csv")
         if name is None:
             log.info("no arquivo_csv: going on with what lies in the landing zone")
             return None
-        directory = Path(os.environ.get("SOURCE_DIR", "examples"))
-        source = directory / name
-        if source.is_symlink() or not source.is_file():
-            there = sorted(p.name for p in directory.glob("*.[cC][sS][vV]*"))[:NAMED]
-            raise AirflowFailException(
-                f"arquivo_csv: there is no file {name!r} in {directory}; there are: {', '.join(there)}"
-            )
-        path, copied = local.drop(source, settings.load().landing_zone)
-        log.info("dropped" if copied else "is there already, same content", file=path)
-        return path
+        try:
+            source = drop.source_file(Path(os.environ.get("SOURCE_DIR", "examples")), name)
+        except FileNotFoundError as error:
+            raise AirflowFailException(f"arquivo_csv: {error}") from None
+        dropped = drop.drop(settings.load(), source)
+        log.info("dropped" if dropped.copied else "is there already, same content", file=dropped.path)
+        return dropped.path
 
     @task
     def conferir_features(
@@ -226,50 +215,35 @@ def novas_empresas() -> None:
         counted; is tried again where features and records do not agree: another writer may be between.
         """
         from streaming import settings
-        from streaming.app import tables
+        from streaming.domain.results import Outcome
         from streaming.jobs import verify
-        from streaming.pipeline import archive
-        from streaming.store import store
 
-        start = datetime.fromisoformat(inicio)
-        redis = store.connect(settings.load())
-        records, features = redis.records(), redis.features()
-        files = verify.since(records, start)
-        left = execucao["left"]
+        uncounted = [Outcome(**file) for file in execucao["left"]]
+        result = verify.run(settings.load(), datetime.fromisoformat(inicio), depositado, uncounted)
+        files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
+        accounting = {**result.totals, "version": result.version, "files": files[:NAMED]}
+        ti.xcom_push(key="contabilidade", value={**accounting, "left": execucao["left"]})
 
-        totals = {key: sum(getattr(r, key) for r in files.values()) for key in COUNTS}
-        rows = [verify.outcome(path, record) for path, record in files.items()]
-        tables.run(rows, totals, execucao["seconds"])
-        features.sort(key=lambda f: (f.atualizado_em, f.capital_social_total), reverse=True)
-        tables.features(features[:SHOWN])
-        shown = [asdict(row) for row in rows[:NAMED]]
-        accounting = {**totals, "version": redis.version(), "files": shown, "left": left}
-        ti.xcom_push(key="contabilidade", value=accounting)
-
-        wrong = verify.unconserved(files) + verify.differences(features, records, start)
-        if wrong:
-            raise AirflowException(f"Redis does not hold what it should: {'; '.join(wrong[:NAMED])}")
-        for row in rows:
-            if row.rejected:
-                log.warning("rows rejected: city-features quarantine", file=row.file, rows=row.rejected)
-        for file in left:
-            log.warning("not ingested", **{key: file[key] for key in ("file", "state", "reason")})
-        same = [p for p, r in records.items() if archive.original_name(p, r) == depositado]
-        depositado = max(same, key=lambda p: records[p].version, default=depositado)
-        if depositado in records and depositado not in files:  # the same file as in an earlier run
-            files[depositado] = records[depositado]
-            log.info("was read before", file=depositado, version=records[depositado].version)
-        bad = [
-            f"{path}: {record.reason}" for path, record in files.items() if record.state == "rejected"
-        ]
-        bad += [f"{file['file']}: {file['reason']}" for file in left if file["state"] in NOT_COUNTED]
-        if bad:
+        log.info("accounting", files=len(files), **result.totals, seconds=execucao["seconds"])
+        for feature in result.latest:
+            log.info("feature", **{name: str(value) for name, value in asdict(feature).items()})
+        if result.wrong:
+            wrong = "; ".join(result.wrong[:NAMED])
+            raise AirflowException(f"Redis does not hold what it should: {wrong}")
+        for path, record in result.files.items():
+            if record.rejected:
+                log.warning("rows rejected: city-features quarantine", file=path, rows=record.rejected)
+        for outcome in uncounted:
+            log.warning("not ingested", file=outcome.file, state=outcome.state, reason=outcome.reason)
+        for path, record in result.read_before.items():
+            log.info("was read before", file=path, version=record.version)
+        if bad := result.not_counted:
             raise AirflowFailException(
                 f"not counted: {'; '.join(bad[:NAMED])} ({len(bad)} in all; the other files were). "
                 "Mend each and drop it again, or delete it"
             )
-        if depositado is not None and depositado not in files:
-            raise AirflowFailException(f"{depositado} was dropped, but has no record in Redis")
+        if result.missing is not None:
+            raise AirflowFailException(f"{result.missing} was dropped, but has no record in Redis")
 
     inicio, depositado = iniciar_processamento(), depositar_arquivo()
     processado = RunOperator(

@@ -1,5 +1,7 @@
 """
-Everything the service raises on purpose, as a tree.
+The errors that the service raises on purpose, as one tree.
+
+They are grouped by what to do: a `Retryable` error may pass, a `Permanent` one needs a person.
 
 CityFeaturesError
 ├── Retryable                 trying again may help; nothing was written
@@ -7,26 +9,26 @@ CityFeaturesError
 │   ├── FileChanged           a file changed between reading and commit: recompute without it
 │   └── RedisUnavailable      no answer from Redis
 └── Permanent                 a person has to do something first; the message says what
-    ├── FileRejected          this file can not be read; the others go on
-    ├── KeyRefused            a Redis key holds something that is not ours to change
+    ├── FileRejected          this file cannot be read; the others go on
+    ├── KeyRefused            a Redis key holds a value that the service must not change
     ├── FormatRefused         Redis was filled by another version: rebuild
-    ├── RedisRefused          Redis answered, and refused (memory, permissions, read-only, cluster)
+    ├── RedisRefused          Redis answered with a refusal (memory, permissions, read-only, cluster)
     ├── EnvironmentRefused    Java, a directory, a server binary or a setting is missing or wrong
     │   └── LandingZoneAway   the landing zone cannot be listed; an always-on service waits for it
     └── RunFailed             Spark gave up on a run
         ├── SparkEnded        Spark's JVM is gone
-        └── Stopped           SIGTERM or SIGINT ended it before its end
+        └── Stopped           SIGTERM or SIGINT stopped the work before its end
 """
 
 from signal import SIGTERM
 
 
 class CityFeaturesError(Exception):
-    """Base of all errors the service raises on purpose: the message is for the user."""
+    """Base of all errors the service raises on purpose; the message is for the user."""
 
 
 class Retryable(CityFeaturesError):
-    """Nothing was written; the same work may succeed when it is tried again."""
+    """Nothing was written; the same work may succeed at another try."""
 
 
 class Conflict(Retryable):
@@ -50,11 +52,11 @@ class Permanent(CityFeaturesError):
 
 
 class FileRejected(Permanent):
-    """A file as a whole can not be read; the message is the reason that is recorded for it."""
+    """A file as a whole cannot be read; the message is the reason that is recorded for it."""
 
 
 class KeyRefused(Permanent):
-    """A key under a city's or the ledger's name holds a value of another kind."""
+    """A key with the name of a city's or the ledger's key holds a value of another kind."""
 
 
 class FormatRefused(Permanent):
@@ -62,11 +64,11 @@ class FormatRefused(Permanent):
 
 
 class RedisRefused(Permanent):
-    """Redis answered with an error that trying again does not cure."""
+    """Redis answered with an error that another try does not cure."""
 
 
 class EnvironmentRefused(Permanent):
-    """The machine or the settings lack something the service needs."""
+    """The machine or the settings lack something that the service needs."""
 
 
 class RunFailed(Permanent):

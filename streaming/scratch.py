@@ -1,8 +1,9 @@
 """
-Temporary directories that end with their process.
+Temporary directories that are removed after their process, even if it was killed.
 
-Each is locked (flock) for as long as the process lives that made it. What a killed process left is not
-locked any more, by whatever number the process went: the next one that makes a directory removes it.
+A process holds a lock (flock) on each of its directories as long as it lives. A directory without a lock
+is one that a killed process left; the next process that makes a directory beside it removes it. A lock,
+unlike a process id in the name, cannot be mistaken: ids are used again.
 """
 
 import os
@@ -16,7 +17,7 @@ from streaming import locks
 from streaming.errors import EnvironmentRefused
 
 PREFIX = "city-features-"
-# Those of versions before this have no lock, and may be in use.
+# Directories of earlier versions have another suffix and no lock: they may be in use.
 LOCKED = ".locked"
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
@@ -25,12 +26,12 @@ _descriptors: dict[Path, int] = {}
 
 def parent() -> Path:
     """
-    Return where temporary directories are made: SPARK_LOCAL_DIRS (the first of them), else TMPDIR.
+    Return where temporary directories are made: the first one of SPARK_LOCAL_DIRS, else TMPDIR.
 
-    A SPARK_LOCAL_DIRS that is not there is somebody else's.
+    A SPARK_LOCAL_DIRS that does not exist is ignored: it was set for another machine or container.
 
     Raises:
-        EnvironmentRefused: nothing can be written anywhere.
+        EnvironmentRefused: neither is a directory that can be written.
     """
     listed = os.environ.get("SPARK_LOCAL_DIRS", "")
     for path in (Path(listed), Path(listed.split(",")[0])):
@@ -64,17 +65,17 @@ def _is_utf8(path: Path) -> bool:
 
 def make(directory: Path | None = None, prefix: str = PREFIX) -> Path:
     """
-    Make a directory that is locked until this process ends, and remove what killed ones left beside it.
+    Make a directory that is locked until this process ends, and remove those of killed processes.
 
     Raises:
-        EnvironmentRefused: there is no room for it, or no right to write there.
+        EnvironmentRefused: the disk is full, or the parent directory cannot be written.
     """
     directory = directory or parent()
     _sweep(directory, prefix)
     try:
         while True:
             made = Path(tempfile.mkdtemp(dir=directory, prefix=prefix, suffix=LOCKED))
-            with suppress(FileNotFoundError):  # somebody else swept it away before it was locked
+            with suppress(FileNotFoundError):  # another process removed it before it was locked
                 descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
                 if locks.try_lock(descriptor) and made.exists():
                     _descriptors[made] = descriptor
@@ -88,22 +89,22 @@ def make(directory: Path | None = None, prefix: str = PREFIX) -> Path:
 
 
 def remove(made: Path) -> None:
-    """Remove a directory with all that is in it, and its lock."""
+    """Remove a directory with its content, and release its lock."""
     shutil.rmtree(made, ignore_errors=True)
     release(made)
 
 
 def release(made: Path) -> None:
-    """Give up the lock: the directory stays until the next one is made beside it, or is renamed."""
+    """Release the lock; the directory stays until it is renamed, or the next `make` removes it."""
     os.close(_descriptors.pop(made))
 
 
 def plain(made: Path) -> str:
     """
-    Return a name of the directory that Java, Spark and shells take as it is, whatever it is called.
+    Return a path of the directory that Java, Spark and shells can use as it is.
 
-    They split names at spaces, commas and colons, and need UTF-8. Where the name is not plain it is that
-    of the open directory in /proc, good for this process and those it starts, as long as it lives.
+    They split paths at spaces, commas and colons, and need UTF-8. For any other path this returns the
+    open directory in /proc. That path works in this process and in those it starts, while it lives.
     """
     if _PLAIN.fullmatch(str(made)):
         return str(made)
@@ -111,11 +112,11 @@ def plain(made: Path) -> str:
 
 
 def _sweep(directory: Path, prefix: str) -> None:
-    for left in directory.glob(f"{prefix}*{LOCKED}"):
-        with suppress(OSError):  # gone meanwhile, or not ours to open
-            descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    for abandoned in directory.glob(f"{prefix}*{LOCKED}"):
+        with suppress(OSError):  # gone meanwhile, or of another user
+            descriptor = os.open(abandoned, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if os.fstat(descriptor).st_uid == os.geteuid() and locks.try_lock(descriptor):
-                    shutil.rmtree(left, ignore_errors=True)
+                    shutil.rmtree(abandoned, ignore_errors=True)
             finally:
                 os.close(descriptor)

@@ -1,4 +1,9 @@
-"""Every setting of the service, from the environment or a `.env` file."""
+"""
+Reads the settings of the service, from the environment, a `.env` file or secrets.
+
+Each setting is declared once, in `Settings`, with default and description. An invalid value stops
+the command before anything is done.
+"""
 
 import re
 import warnings
@@ -21,22 +26,22 @@ from streaming.errors import EnvironmentRefused
 
 SECRETS = Path("/run/secrets")
 YEAR = 365 * 24 * 3600
-"""Seconds that still are a time to wait; more overflows a timer."""
+"""Seconds; the longest time that may be waited for, as more overflows a timer."""
 
 
 def _choice(value: object) -> object:
-    """Take a word in any letter case, and the name that Python and syslog have for a warning."""
+    """Accept a word in any letter case, and `warn` for `warning`, as Python and syslog do."""
     word = value.strip().lower() if isinstance(value, str) else value
     return "warning" if word == "warn" else word
 
 
 class Settings(BaseSettings):
     """
-    What can be set, with its default.
+    Every setting, with its default.
 
-    Names are those of the environment variables, in lower case. Relative directories are
-    relative to the working directory. What neither the environment nor `.env` sets may be the
-    content of a file of that name in `/run/secrets`, where containers have their secrets.
+    The names are those of the environment variables, in lower case. Relative directories are relative to
+    the working directory. A setting that neither the environment nor `.env` has is read from a file of
+    that name in `/run/secrets`, where containers have their secrets.
     """
 
     model_config = SettingsConfigDict(
@@ -111,7 +116,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _line(cls, value: object) -> object:
-        """Take off the end that lines of a file from Windows have (`docker run --env-file`)."""
+        """Remove the carriage return of files written on Windows (`docker run --env-file` keeps it)."""
         return value.removesuffix("\r") if isinstance(value, str) else value
 
     @cached_property
@@ -121,14 +126,14 @@ class Settings(BaseSettings):
 
     @property
     def redis_place(self) -> str:
-        """Where Redis is, without user or password: fit for logs and errors."""
+        """Where Redis is, without user or password, for logs and errors."""
         if self.redis_url is None:
             return f"the server in {self.redis_dir}"
-        return place(self.redis_url.get_secret_value())
+        return without_credentials(self.redis_url.get_secret_value())
 
 
-def place(url: str) -> str:
-    """Return a Redis URL without its user, password and query; nothing of one that is malformed."""
+def without_credentials(url: str) -> str:
+    """Return a Redis URL without user, password and query; of a malformed URL nothing is shown."""
     host = r"\[[0-9a-fA-F:.]+\](?::\d+)?(?:/\d*)?|[\w.:/\-]*"
     parts = re.fullmatch(rf"(rediss?|unix)://(?:[^/?#]*@)?({host})(?:\?[^@#]*)?", url, re.ASCII)
     return f"{parts[1]}://{parts[2]}" if parts else "the URL in REDIS_URL"
@@ -139,18 +144,19 @@ def load(**overrides: object) -> Settings:
     Read the settings.
 
     Raises:
-        EnvironmentRefused: naming each variable that does not fit, or the file that cannot be read;
-            never a value.
+        EnvironmentRefused: a setting is invalid, or a file of settings cannot be read. The message names
+            each variable or the file, never a value.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", UserWarning
-            )  # a directory in place of a secret is only warned about
+            # Pydantic only warns of a directory in place of a secret.
+            warnings.simplefilter("error", UserWarning)
             return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise EnvironmentRefused(f"settings do not fit: {wrong}") from None
+        invalid = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise EnvironmentRefused(f"settings do not fit: {invalid}") from None
     except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
         raise EnvironmentRefused(f"settings can not be read: {_unreadable(error, overrides)}") from None
 
@@ -172,12 +178,12 @@ def _not_utf8(overrides: dict[str, object]) -> str:
     dotenv, secrets = (
         overrides.get(f"_{name}", config.get(name)) for name in ("env_file", "secrets_dir")
     )
-    places = [Path(str(secrets)) / name for name in Settings.model_fields] if secrets else []
-    for place in ([Path(str(dotenv))] if dotenv else []) + places:
+    paths = [Path(str(secrets)) / name for name in Settings.model_fields] if secrets else []
+    for path in ([Path(str(dotenv))] if dotenv else []) + paths:
         try:
-            place.read_text("utf-8")
+            path.read_text("utf-8")
         except UnicodeDecodeError:
-            return str(place)
+            return str(path)
         except OSError:
             continue
     return "a file of settings"

@@ -14,14 +14,36 @@ from streaming.store.store import Store
 
 pytest.register_assert_rewrite("tests.harness", "tests.chaos")
 
+from tests import examples  # noqa: F401 - registers the profile of make check
+from tests.harness import Program, Service
+from tests.proxy import Proxy
+
+SPARK, REDIS, AIRFLOW = "spark", "redis", "airflow"
+FOLDERS = {"spark": SPARK, "store": REDIS, "dags": AIRFLOW}
+FIXTURES = {"spark": SPARK, "program": SPARK, "ran": SPARK, "server_url": REDIS, "airflow": AIRFLOW}
+GROUPS = {"ran", "home", "cluster", "airflow"}
+"""Fixtures that take long to make, once a module: the tests of each go to one worker."""
+
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what its folder and its fixtures need."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        needs = {FIXTURES[name] for name in fixtures if name in FIXTURES}
+        needs |= {FOLDERS[part] for part in item.path.parts if part in FOLDERS}
+        for need in sorted(needs):
+            item.add_marker(need)
+        for group in GROUPS.intersection(fixtures):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """One Spark for all tests."""
+    """One Spark for all tests of a worker."""
     started = session.start(load(spark_master="local[2]"))
     yield started
     session.stop(started)
@@ -57,3 +79,25 @@ def settings(tmp_path: Path, server_url: str) -> Settings:
 def store(settings: Settings, server_url: str) -> Store:
     """The store of these settings, empty."""
     return Store(server_url, settings)
+
+
+@pytest.fixture
+def service(spark: SparkSession, settings: Settings, server_url: str) -> Service:
+    """A service with an empty landing zone, an empty Redis and no checkpoint."""
+    return Service(spark, settings, server_url)
+
+
+@pytest.fixture
+def proxy(server_url: str) -> Iterator[Proxy]:
+    """A proxy before the real server."""
+    made = Proxy("127.0.0.1", int(server_url.rpartition(":")[2].partition("/")[0]))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def program(settings: Settings, server_url: str, tmp_path: Path) -> Iterator[Program]:
+    """The program on the same directories and the same server as `settings`."""
+    made = Program(tmp_path, {"REDIS_URL": server_url, "SETTLE_SECONDS": "0.2"})
+    yield made
+    made.end()

@@ -7,17 +7,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from streaming.app import paging
 from streaming.domain.features import Features
 from streaming.domain.results import Audit, Check, Outcome, Rebuilt
 
 SHOWN = 50
 
 
-def _print(table: Table) -> None:
+def _console() -> Console:
     # Where nobody looks, lines are as long as they need to be: scripts read them.
-    Console(
-        width=None if sys.stdout.isatty() else 200, highlight=False, markup=False, emoji=False
-    ).print(table)
+    width = None if sys.stdout.isatty() else 200
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _print(table: Table) -> None:
+    _console().print(table)
 
 
 def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
@@ -48,11 +52,17 @@ def run(
     print(f"read = new + duplicates + rejected ({seconds} s)")  # noqa: T201
 
 
-def features(found: Sequence[Features]) -> None:
-    """Show features, one key a line."""
+def stopped(signal: str, waiting: int) -> None:
+    """Say, on stderr, what a run that was stopped left for the next one."""
+    files_wait = "1 file waits" if waiting == 1 else f"{waiting:,} files wait"
+    print(f"stopped by {signal}: {files_wait} for the next run", file=sys.stderr)  # noqa: T201
+
+
+def features(features: Sequence[Features]) -> None:
+    """Show features, one key a line; many at a terminal page by page."""
     numbers = ("capital_social_total", "quantidade_empresas", "capital_social_medio")
     table = _table("key", *numbers, "atualizado_em", numbers=numbers)
-    for f in found:
+    for f in features:
         table.add_row(
             f.key,
             f"{f.capital_social_total:.2f}",
@@ -60,11 +70,14 @@ def features(found: Sequence[Features]) -> None:
             f"{f.capital_social_medio:.2f}",
             f.atualizado_em,
         )
-    _print(table)
+    console = _console()
+    with console.capture() as text:
+        console.print(table)
+    paging.show(text.get())
 
 
 def status(document: Mapping[str, Any]) -> None:
-    """Show what the job `status` found."""
+    """Show what the job `status` result."""
     table = _table("what", "now")
     for key, value in document.items():
         if isinstance(value, Mapping):
@@ -76,20 +89,20 @@ def status(document: Mapping[str, Any]) -> None:
     _print(table)
 
 
-def audit(found: Audit, seconds: float) -> None:
-    """Show what an audit found: the first differences, and how many there are."""
-    for note in found.notes[:SHOWN]:
+def audit(result: Audit, seconds: float) -> None:
+    """Show the result of an audit: the first differences, and how many there are."""
+    for note in result.notes[:SHOWN]:
         print(note)  # noqa: T201
-    if found.differences:
+    if result.differences:
         table = _table(
             "key", "field", "in Redis", "from the files", numbers=("in Redis", "from the files")
         )
-        for d in found.differences[:SHOWN]:
+        for d in result.differences[:SHOWN]:
             table.add_row(d.key, d.field or "", d.redis or "", d.files or "")
         _print(table)
-    said = f"{len(found.differences):,} differences" if found.differences else "no difference"
+    verdict = f"{len(result.differences):,} differences" if result.differences else "no difference"
     print(  # noqa: T201
-        f"{said}: {found.cities:,} cities, {found.companies:,} companies in {found.files:,} files"
+        f"{verdict}: {result.cities:,} cities, {result.companies:,} companies in {result.files:,} files"
         f" ({seconds} s)"
     )
 
@@ -104,10 +117,10 @@ def rebuild(rebuilt: Rebuilt, seconds: float) -> None:
     )
 
 
-def checks(found: Iterable[Check]) -> None:
+def checks(checks: Iterable[Check]) -> None:
     """Show checks, one a line."""
     table = _table("check", "", "detail")
-    for c in found:
+    for c in checks:
         table.add_row(c.name, "ok" if c.ok else "FAILED", c.detail)
     _print(table)
 

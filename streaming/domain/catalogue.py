@@ -12,7 +12,7 @@ makes the key of a city.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -58,8 +58,9 @@ class FeatureGroup:
     Features that are kept in one kind of key, a hash.
 
     Attributes:
-        name: what its keys are called in messages and documentation, in the plural.
+        name: what its keys are called in messages, in the plural.
         key: the template of its keys.
+        about: what its keys hold, for the documentation.
         count: the field with the number of companies.
         total: the field with the sum of the capital, in reais with two decimals; None: it has none.
         mean: the field with total / count, half up to the cent; None: it has none.
@@ -68,6 +69,7 @@ class FeatureGroup:
 
     name: str
     key: str
+    about: str
     total: str | None = "capital_social_total"
     count: str = "quantidade_empresas"
     mean: str | None = "capital_social_medio"
@@ -114,9 +116,8 @@ class FeatureGroup:
         return {name: text for name, text in texts if name is not None}
 
 
-CITY = FeatureGroup("cities", "{cidade}")
-"""A city's name, over all states that have one."""
-MUNICIPALITY = FeatureGroup("municipalities", "{cidade}/{estado}")
+CITY = FeatureGroup("cities", "{cidade}", "the features of a city's name over all states")
+MUNICIPALITY = FeatureGroup("municipalities", "{cidade}/{estado}", "the features of one municipality")
 
 GROUPS: tuple[FeatureGroup, ...] = (CITY, MUNICIPALITY)
 
@@ -146,6 +147,6 @@ def group_of(key: str) -> FeatureGroup | None:
     return next((group for group in GROUPS if group.parse(key) is not None), None)
 
 
-def coarser(group: FeatureGroup) -> Iterable[FeatureGroup]:
+def coarser(group: FeatureGroup) -> set[FeatureGroup]:
     """Return the groups that this one's keys add up to: those that sum by some of its dimensions."""
-    return (g for g in GROUPS if set(g.dimensions) < set(group.dimensions))
+    return {g for g in GROUPS if set(g.dimensions) < set(group.dimensions)}

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from streaming.domain import catalogue
 from streaming.domain.catalogue import FeatureGroup
 
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
+
+
+def groups() -> list[FeatureGroup]:
+    """Return the groups whose keys have all of these fields."""
+    return [group for group in catalogue.GROUPS if set(FIELDS) <= set(group.fields)]
 
 
 @dataclass(frozen=True)

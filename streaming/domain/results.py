@@ -7,6 +7,9 @@ them. They know nothing of how they were found.
 
 from dataclasses import dataclass
 
+from streaming.domain.features import Features
+from streaming.domain.records import Record
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -70,6 +73,41 @@ class Check:
     name: str
     ok: bool
     detail: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A file in the landing zone: from where, under which path, and whether it was not there before."""
+
+    source: str
+    path: str
+    copied: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """
+    What one run left in Redis.
+
+    Attributes:
+        totals: the sums of the accounting of `files`.
+        version: how many batches were committed so far.
+        files: the records of the files that the run committed, by path.
+        latest: the features that changed last.
+        wrong: where records and features disagree, in sentences; another writer may be between.
+        not_counted: the files that a person has to mend, each with its reason.
+        read_before: the record of the dropped file, if an earlier run read the same content.
+        missing: the path of the dropped file, if it has no record.
+    """
+
+    totals: dict[str, int]
+    version: int
+    files: dict[str, Record]
+    latest: list[Features]
+    wrong: list[str]
+    not_counted: list[str]
+    read_before: dict[str, Record]
+    missing: str | None
 
 
 @dataclass(frozen=True)

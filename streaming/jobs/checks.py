@@ -1,17 +1,15 @@
-"""What has to be right before a run: Java and Spark, directories, Redis."""
+"""The job `check`: what a run needs of the machine, the directories and Redis."""
 
 import errno
 import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-from redis.exceptions import NoPermissionError, ResponseError
 
 from streaming import scratch
 from streaming.domain.results import Check
@@ -19,19 +17,16 @@ from streaming.errors import CityFeaturesError, EnvironmentRefused
 from streaming.landing import moving
 from streaming.settings import Settings
 from streaming.spark import environment, java
+from streaming.store import health, store
 from streaming.store.store import Store
 
 PROBE = bytes(4096)
-REDIS = (6, 2)
 ROOM = 200 * 10**6
 """Bytes that have to be free for what Spark and DuckDB put aside."""
-# Older servers replay the append-only file with the default user's rights, and leave out what it may not
-# do, without an error: https://github.com/redis/redis/issues/14541, valkey-io/valkey/issues/3983.
-REPLAYS = {"redis": (8, 6), "valkey": (9, 1, 2)}
 
 
-def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
-    """Look at everything a run needs; never raises for what it finds."""
+def run(settings: Settings, connect: Callable[[], Store] | None = None) -> list[Check]:
+    """Look at everything a run needs; never raises for what it finds. Redis is asked once."""
     return [
         _try("java", lambda: f"{java.version()} at {java.find()}"),
         _try("spark", lambda: str(environment.spark())),
@@ -47,8 +42,13 @@ def run(settings: Settings, connect: Callable[[], Store]) -> list[Check]:
         _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
         _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),
         *([_try("archive", lambda: _archive(settings.landing_zone))] if settings.archive else []),
-        *_redis(connect),
+        *health.checks(connect or partial(store.connect, settings, retries=1)),
     ]
+
+
+def blocking(checks: Iterable[Check]) -> list[Check]:
+    """Return the failed checks that keep a run from counting: without an archive it counts."""
+    return [check for check in checks if not check.ok and check.name != "archive"]
 
 
 def _try(name: str, look: Callable[[], str]) -> Check:
@@ -132,90 +132,3 @@ def _resolves() -> str:
         raise EnvironmentRefused(
             f"{name} does not resolve: {error.strerror}; set SPARK_LOCAL_IP to its address"
         ) from None
-
-
-def _redis(connect: Callable[[], Store]) -> Iterator[Check]:
-    try:
-        store = connect()
-        with store.translated():
-            store.client.ping()
-    except CityFeaturesError as error:
-        yield Check("redis: reachable", False, str(error))
-        return
-    yield Check("redis: reachable", True, store.place)
-    try:
-        with store.translated():
-            info: dict[str, Any] = store.client.info()
-            settings: dict[str, str] = _config(store)
-            may_write = _default_may_write(store)
-    except CityFeaturesError as error:
-        yield Check("redis: readable", False, str(error))
-        return
-    version = str(info["redis_version"])
-    yield Check("redis: version", _number(version) >= REDIS, f"{version} (6.2 or newer)")
-    yield Check(
-        "redis: not a cluster",
-        not info.get("cluster_enabled"),
-        ("a single primary" if not info.get("cluster_enabled") else "the script needs all keys in one"),
-    )
-    yield Check(
-        "redis: writable", info["role"] == "master", f"role {info['role']}; writes need the primary"
-    )
-    aof = settings.get("appendonly"), settings.get("appendfsync")
-    yield Check(
-        "redis: AOF",
-        aof == ("yes", "always"),
-        f"appendonly {aof[0]}, appendfsync {aof[1]} (yes, always: a commit survives a power cut)",
-    )
-    yield Check("redis: AOF replay", *replay(info, may_write))
-    policy = settings.get("maxmemory-policy")
-    yield Check(
-        "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
-    )
-
-
-def replay(info: dict[str, Any], default_may_write: bool | None) -> tuple[bool, str]:
-    """Return whether a restart of this server (INFO) brings all commits back, and what was seen."""
-    name = str(info.get("server_name", "redis"))
-    version = str(info.get(f"{name}_version", info["redis_version"]))
-    if name in REPLAYS and _number(version) >= REPLAYS[name]:
-        return True, f"{name} {version} replays whatever was written"
-    if default_may_write is None:
-        return (
-            True,
-            f"{name} {version}: needs a default user who may write, on or off (not readable here)",
-        )
-    if default_may_write:
-        return True, f"{name} {version}: the default user may write, on or off"
-    return False, (
-        f"{name} {version} would lose every commit at a restart, as its default user may not write: "
-        "switch that user off instead (ACL SETUSER default off +@all ~*)"
-    )
-
-
-def _default_may_write(store: Store) -> bool | None:
-    """Return whether the default user would have the right to write; None where it can't be seen."""
-    try:
-        said = store.client.execute_command("ACL", "DRYRUN", "default", "HINCRBYFLOAT", "a", "b", "1")
-    except ResponseError:  # no right to ask, or older than 7
-        return None
-    return bool(said in (b"OK", "OK"))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _config(store: Store) -> dict[str, str]:
-    """Return the server's settings; a server that hides them tells AOF and policy in INFO."""
-    try:
-        return {
-            str(k): str(v) for k, v in store.client.config_get("append*", "maxmemory-policy").items()
-        }
-    except NoPermissionError:
-        info: dict[str, Any] = store.client.info()
-        return {
-            "appendonly": "yes" if info.get("aof_enabled") else "no",
-            "appendfsync": "not readable with this user",
-            "maxmemory-policy": str(info.get("maxmemory_policy")),
-        }

@@ -59,21 +59,19 @@ class LazySpark:
                 if self._stop is None or not self._stop.is_set():
                     raise
                 raise Stopped("stopped while Spark started; nothing was begun") from None
-            if self._stop is not None:
-                self._stop.listen()  # PySpark put its own handler there
         return self._session
 
     def _start(self) -> "SparkSession":
         starting = jvm.start() if self._settings.spark_master.startswith("local") else None
-        # All that will be needed is loaded while the JVM starts.
-        from streaming.pipeline import stream, warmup  # noqa: F401
-        from streaming.spark import session
-
         try:
+            # All that will be needed is loaded while the JVM starts.
+            from streaming.pipeline import stream, warmup  # noqa: F401
+            from streaming.spark import session
+
             spark = session.start(self._settings, starting, self._stop)
         except BaseException:  # Ctrl-C too: without its session nobody else would end the JVM
             if starting is not None:
-                starting.process.kill()
+                starting.end()
             raise
         warmup.load_workers(spark)
         return spark

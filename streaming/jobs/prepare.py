@@ -15,6 +15,7 @@ from streaming.errors import CityFeaturesError
 from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.spark import jvm, session
+from streaming.spark.starting import Starting
 from streaming.store import local_server
 from streaming.store.store import connect
 
@@ -44,7 +45,7 @@ def main() -> None:
         raise
 
 
-def _ingest(directory: Path, starting: jvm.Starting) -> None:
+def _ingest(directory: Path, starting: Starting) -> None:
     """Ingest new companies, some of them again, and rows that do not fit: what a run may come across."""
     zone, checkpoints, redis = (directory / name for name in ("landing_zone", "checkpoints", "redis"))
     zone.mkdir()
@@ -53,15 +54,15 @@ def _ingest(directory: Path, starting: jvm.Starting) -> None:
     (zone / "new.csv").write_text(HEADER + "".join(rows[:700]))
     (zone / "some-again.csv").write_text(HEADER + "".join(rows[500:]) + "no row\n")
     # Made of the defaults alone, whatever the environment says: it is about somebody's Redis.
-    config = Settings.model_construct(
+    settings = Settings.model_construct(
         landing_zone=zone, checkpoints=checkpoints, redis_dir=redis, settle_seconds=0, log_level="error"
     )
-    logs.configure(config)
-    spark = session.start(config, starting)
+    logs.configure(settings)
+    spark = session.start(settings, starting)
     try:
         stop = threading.Event()
-        with locks.checkpoint(config, "run", stop) as checkpoint:
-            Stream(spark, connect(config), config, stop, lambda _: None).run_available(checkpoint)
+        with locks.checkpoint(settings, "run", stop) as checkpoint:
+            Stream(spark, connect(settings), settings, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
         local_server.stop(redis)

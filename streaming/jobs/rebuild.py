@@ -142,7 +142,7 @@ class Rebuild:
         """Ingest into the namespace; return the files that failed and were never counted before."""
         bounds = self._settings.max_files_per_trigger, self._settings.max_bytes_per_trigger
         failed = set()
-        for batch in chunks.batches(landed, *bounds):
+        for batch in chunks.batches_by_size(landed, *bounds):
             self._go_on()
             outcomes = Ingest(self._start(), within, self._settings)(batch)
             for outcome in outcomes:

@@ -88,7 +88,7 @@ class Recount:
             for number, (file, _) in enumerate(self.files)
         ]
         rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in self.files]
-        return spark_jobs.rows(self.start(), sources, rules).transform(firsts)
+        return spark_jobs.fitting_rows(self.start(), sources, rules).transform(firsts)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def firsts(rows: DataFrame) -> DataFrame:
     """
     Keep one row a company: that of the earliest line in the earliest file.
 
-    Takes rows as `spark_jobs.rows` describes them, and returns them with the columns `cidade`,
+    Takes rows as `spark_jobs.fitting_rows` describes them, and returns them with the columns `cidade`,
     `estado`, `capital_social` and `file`.
     """
     row = F.struct("cidade", "estado", "capital_social", "file")

@@ -1,21 +1,84 @@
-"""What Redis holds, held against itself: records of files, and the features that came with them."""
+"""The job `verify`: internal consistency of what is in Redis, and what became of one run's files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP
+from operator import attrgetter
 
 from streaming.domain import catalogue
 from streaming.domain.catalogue import FeatureGroup, Sums
-from streaming.domain.features import Features
+from streaming.domain.features import Features, groups
 from streaming.domain.records import Record
-from streaming.domain.results import Outcome
+from streaming.domain.results import Outcome, Verification
+from streaming.pipeline.archive import original_name
+from streaming.settings import Settings
+from streaming.store.store import connect
+
+BROKEN = ("failed", "unreadable")
+COUNTS = ("read", "new", "duplicates", "rejected")
+LATEST = 20
 
 
-def outcome(path: str, record: Record) -> Outcome:
-    """Return what a record says became of its file."""
-    r = record
-    return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
+def run(
+    settings: Settings, start: datetime, dropped: str | None, uncounted: Sequence[Outcome]
+) -> Verification:
+    """
+    Read back what a run left in Redis, and verify it.
+
+    Args:
+        settings: those of the service.
+        start: an instant before the run.
+        dropped: the name of the file that was dropped for it, in the landing zone.
+        uncounted: the files that have no record after it.
+    """
+    store = connect(settings)
+    records = store.records()
+    # After the records: what another writer commits meanwhile is in the features at least.
+    features = store.features()
+    return verify(records, features, store.version(), start, dropped, uncounted)
+
+
+def verify(
+    records: Mapping[str, Record],
+    features: Sequence[Features],
+    version: int,
+    start: datetime,
+    dropped: str | None,
+    uncounted: Sequence[Outcome],
+) -> Verification:
+    """Return what a run comes to, from all records and features as they are after it (see `run`)."""
+    files = since(records, start)
+    path = None if dropped is None else current_path(records, dropped)
+    read_before = {p: r for p, r in records.items() if p == path and p not in files}
+    return Verification(
+        totals={count: sum(getattr(r, count) for r in files.values()) for count in COUNTS},
+        version=version,
+        files=files,
+        latest=latest(features),
+        wrong=unconserved(files) + differences(features, records, start),
+        not_counted=not_counted({**files, **read_before}, uncounted),
+        read_before=read_before,
+        missing=path if path is not None and path not in records else None,
+    )
+
+
+def current_path(records: Mapping[str, Record], dropped: str) -> str:
+    """Return the path of the last record of a file of this name, which may be in the archive by now."""
+    paths = [path for path, record in records.items() if original_name(path, record) == dropped]
+    return max(paths, key=lambda path: records[path].version, default=dropped)
+
+
+def not_counted(records: Mapping[str, Record], uncounted: Iterable[Outcome]) -> list[str]:
+    """Return the files that a person has to mend, each with its reason; not those that wait."""
+    rejected = [f"{path}: {r.reason}" for path, r in records.items() if r.state == "rejected"]
+    return rejected + [f"{o.file}: {o.reason}" for o in uncounted if o.state in BROKEN]
+
+
+def latest(features: Iterable[Features]) -> list[Features]:
+    """Return the features of the last commits, and of each commit those with the most capital first."""
+    key = attrgetter("atualizado_em", "capital_social_total")
+    return sorted(features, key=key, reverse=True)[:LATEST]
 
 
 def since(records: Mapping[str, Record], instant: datetime) -> dict[str, Record]:
@@ -46,9 +109,9 @@ def differences(
     keys = {f.key: f for f in features}
     changed = {k: f for k, f in keys.items() if datetime.fromisoformat(f.atualizado_em) >= instant}
     wrong = [f"{k}: capital_social_medio is not the mean" for k, f in changed.items() if not _is_mean(f)]
-    by_group = {group: [f for f in keys.values() if _is_of(f, group)] for group in catalogue.GROUPS}
+    by_group = {group: [f for f in keys.values() if _is_of(f, group)] for group in groups()}
     for group, fine in by_group.items():
-        for coarse in catalogue.coarser(group):
+        for coarse in by_group.keys() & catalogue.coarser(group):
             wrong += _unequal(changed, coarse, group, fine)
     totals = {g.name: sum(f.quantidade_empresas for f in own) for g, own in by_group.items()}
     return wrong + [

@@ -1,25 +1,21 @@
-"""Files in the landing zone: which there are, and how one is dropped."""
+"""
+Lists the files of a landing zone on a local or mounted file system, and names files in it.
+
+Names decide what is ingested, so the rules about names are here too.
+"""
 
 import errno
-import hashlib
 import os
-import shutil
-import time
-from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused, LandingZoneAway
-
-WHOLE = "user.city-features.whole"
-"""The extended attribute of a dropped file: size (bytes) and mtime (nanoseconds) of what was written."""
 
 SUFFIXES = (".csv", ".csv.gz")
 
 
 def is_ingestable(name: str) -> bool:
-    """Return whether a file of this name is ingested at all; letters may be small or capital."""
+    """Return whether the service ingests files of this name; the case of letters does not matter."""
     return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
 
@@ -29,12 +25,12 @@ def is_packed(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether nobody is to look at a file of this name."""
+    """Return whether files of this name are ignored, as those still being written are."""
     return name.startswith((".", "_"))
 
 
 def not_ingestable(landing_zone: Path) -> list[str]:
-    """Return the names of the files of the landing zone that are neither hidden nor looked at."""
+    """Return the names of the files of the landing zone that are neither hidden nor ingested."""
     with os.scandir(landing_zone) as entries:
         return sorted(
             entry.name
@@ -50,7 +46,7 @@ def stat_file(landing_zone: Path, path: str) -> File | None:
     Return a file as it is now, or None if it is gone.
 
     Raises:
-        EnvironmentRefused: its directory may not be looked into.
+        EnvironmentRefused: its directory cannot be searched.
     """
     try:
         status = (landing_zone / path).lstat()
@@ -74,15 +70,15 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
     prefix = f"{inside}/" if inside else ""
     try:
         with os.scandir(directory) as entries:
-            found = []
+            files = []
             for entry in entries:
                 if is_ingestable(entry.name):
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    found.append(File(status.st_mtime_ns, prefix + entry.name, status.st_size))
-            return sorted(found)
+                    files.append(File(status.st_mtime_ns, prefix + entry.name, status.st_size))
+            return sorted(files)
     except OSError as error:
         raise LandingZoneAway(
             f"landing zone {directory} can not be listed: {error.strerror}; "
@@ -92,10 +88,10 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
 
 def closed_directories(landing_zone: Path) -> list[str]:
     """
-    Return the directories, at any depth, that may not be listed, and the links to directories.
+    Return directories that cannot be listed, and symbolic links to directories, at any depth.
 
-    Spark's file source looks into all directories but those it takes for hidden: it would fail at the
-    first kind, and may follow the second in circles.
+    Spark's file source would fail at the former and follow the latter, perhaps in a loop. It looks into
+    every directory except those that it takes for hidden, and so does this function.
     """
     closed: list[str] = []
     links: list[str] = []
@@ -108,86 +104,16 @@ def closed_directories(landing_zone: Path) -> list[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether Spark looks past a directory of this name."""
+    """Return whether Spark ignores a directory of this name."""
     if name.startswith("_"):
         return "=" not in name and not name.startswith(("_metadata", "_common_metadata"))
     return name.startswith(".")
 
 
-def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str, bool]:
-    """
-    Copy a file into the landing zone, whole or not at all.
-
-    It is written under a hidden name, flushed to disk and renamed, never over another file: the
-    same name with the same content is left as it is, with other content gets a new name.
-
-    Returns:
-        The path in the landing zone, and whether anything was copied.
-
-    Raises:
-        EnvironmentRefused: the source can not be read, the landing zone can not be written, or the
-            name is one that the service does not look at.
-    """
-    name = name or source.name
-    if not is_ingestable(name) or Path(name).name != name:
-        raise EnvironmentRefused(
-            f"{name!r} would not be looked at: use --as with a plain name that ends in "
-            ".csv or .csv.gz and does not begin with . or _"
-        )
-    hidden = landing_zone / f".{uuid4().hex}.dropping"
+def publish(hidden: Path, target: Path) -> None:
+    """Give a hidden file its name; raises FileExistsError: the name is taken."""
     try:
-        with source.open("rb") as reader, hidden.open("xb") as writer:
-            shutil.copyfileobj(reader, writer, 1024 * 1024)
-            writer.flush()
-            # A little before now: the link below then shows as later, so nobody waits (settling).
-            written = time.time_ns() - 20_000_000
-            os.utime(writer.fileno(), ns=(written, written))
-            _mark_whole(writer.fileno())
-            os.fsync(writer.fileno())
-        digest = _digest(hidden)
-        stem, suffix = split(name)
-        again = iter([digest[:8]])  # the same for the same content: dropped again it is found again
-        while True:
-            target = landing_zone / name
-            try:
-                place(hidden, target)
-                sync(landing_zone)
-                return name, True
-            except FileExistsError:
-                if target.is_file() and not target.is_symlink() and _digest(target) == digest:
-                    return name, False
-                name = f"{stem}-{next(again, uuid4().hex[:8])}{suffix}"
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"{error.filename or source} could not be dropped: {error.strerror}"
-        ) from None
-    finally:
-        with suppress(OSError):  # what went wrong is said already
-            hidden.unlink()
-
-
-def is_marked_whole(path: Path, status: os.stat_result) -> bool:
-    """Return whether `drop` wrote this content: then it is whole, whatever it ends with."""
-    try:
-        return os.getxattr(path, WHOLE, follow_symlinks=False) == _identity(status)
-    except OSError:  # no mark, or a file system without attributes
-        return False
-
-
-def _mark_whole(descriptor: int) -> None:
-    # Without it nothing is wrong: the file is only waited for if its last line has no end.
-    with suppress(OSError):
-        os.setxattr(descriptor, WHOLE, _identity(os.fstat(descriptor)))
-
-
-def _identity(status: os.stat_result) -> bytes:
-    return b"%d %d" % (status.st_size, status.st_mtime_ns)
-
-
-def place(hidden: Path, target: Path) -> None:
-    """Give the file its name, atomically; a link, unlike a rename, never replaces another file."""
-    try:
-        os.link(hidden, target)
+        os.link(hidden, target)  # unlike a rename, a link never replaces another file
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
             raise
@@ -196,18 +122,13 @@ def place(hidden: Path, target: Path) -> None:
         hidden.rename(target)
 
 
-def split(name: str) -> tuple[str, str]:
-    """Return a name that is looked at without its suffix, and the suffix."""
+def split_suffix(name: str) -> tuple[str, str]:
+    """Return an ingestable name without its suffix, and the suffix."""
     end = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s))
     return name[: -len(end)], name[-len(end) :]
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as reader:
-        return hashlib.file_digest(reader, "sha256").hexdigest()
-
-
-def sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Flush the names in a directory to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

@@ -1,8 +1,9 @@
 """
-A file on its way to an archive on another file system: there it only gets as a copy.
+Moves a file to an archive on another file system, where a rename is not possible.
 
-The copy is made whole under a hidden name. Before it gets its own, a journal names the move, until the
-landed file is gone: whoever finds both knows that they are one, and which of them is to go.
+The file is copied under a hidden name. Before the copy gets its own name, a journal records the move,
+and keeps it until the landed file is gone. A later run that finds both files reads in the journal that
+they are one file, and removes the landed one.
 """
 
 import errno
@@ -20,15 +21,22 @@ from streaming.domain.file import File
 from streaming.landing import local
 
 DIRECTORY = "_archive"
-HALF = ".copying"  # in a month's directory: a copy that is not whole yet
+HALF = ".copying"  # in a month's directory: a copy that is not complete yet
 PROBE = ".probing"
-JOURNAL = ".moving"  # in the archive: the move whose copy is whole
+JOURNAL = ".moving"  # in the archive: the move whose copy is complete
 PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Move:
-    """A file's name in the landing zone, its home, and the hidden name the landed file gets last."""
+    """
+    One move, as the journal keeps it.
+
+    Attributes:
+        path: the file's name in the landing zone.
+        home: its path in the archive, relative to the landing zone.
+        hidden: the name the landed file gets before it is removed.
+    """
 
     path: str
     home: str
@@ -36,7 +44,7 @@ class Move:
 
 
 def directory(path: Path) -> None:
-    """Make a directory of the archive; a link in its place could lead anywhere. Raises OSError."""
+    """Make a directory of the archive; raises OSError, also for a link, which could lead anywhere."""
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         kind = "a symbolic link" if path.is_symlink() else "a file"
         raise NotADirectoryError(errno.ENOTDIR, f"is {kind}, not a directory", str(path))
@@ -44,19 +52,20 @@ def directory(path: Path) -> None:
 
 
 def months(landing_zone: Path) -> list[str]:
-    """Return the directories of the archive, links left out; raises OSError: it can not be read."""
+    """Return the directories of the archive, without links; raises OSError: it cannot be read."""
     with os.scandir(landing_zone / DIRECTORY) as entries:
         return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
 
 
 def needs_copies(landing_zone: Path, target: Path, name: str = PROBE) -> bool:
     """
-    Return whether files get into this directory only as copies, as a try shows: mounts may differ too.
+    Return whether files can be moved into this directory only as copies.
 
-    `name` is that of the probe: one of its own for who does not hold the archive's lock.
+    A probe file is moved to find out, as two mounts of one file system refuse a rename too. A caller
+    that does not hold the archive's lock gives the probe a `name` of its own.
 
     Raises:
-        OSError: nothing can be written there, or taken out of the landing zone.
+        OSError: the directory or the landing zone cannot be written.
     """
     directory(target)
     probe = landing_zone / name
@@ -89,10 +98,12 @@ def keeps_times(target: Path) -> bool:
 @contextmanager
 def copied(landing_zone: Path, file: File, home: str) -> Iterator[None]:
     """
-    Copy a landed file beside its home, under a hidden name, for `finish`; else the block removes it.
+    Copy a landed file into its home's directory, under a hidden name; the block calls `finish`.
+
+    A copy that the block did not finish is removed.
 
     Raises:
-        OSError: it can not be read or written, changed meanwhile, or its time is not kept there.
+        OSError: it cannot be read or written, changed meanwhile, or its time is not kept there.
     """
     half = (landing_zone / home).with_name(HALF)
     half.unlink(missing_ok=True)
@@ -104,17 +115,17 @@ def copied(landing_zone: Path, file: File, home: str) -> Iterator[None]:
 
 
 def finish(landing_zone: Path, path: str, home: str) -> bool:
-    """Give a copy its name, and take the landed file away; return whether it was the copied one."""
+    """Give a copy its name and remove the landed file; return whether that was still the copied one."""
     target = landing_zone / home
     move = Move(path, home, f".{uuid4().hex}.archived")
     _note(landing_zone, move)
     target.with_name(HALF).rename(target)
-    local.sync(target.parent)
+    local.sync_directory(target.parent)
     return _end(landing_zone, move)
 
 
 def resume(landing_zone: Path) -> None:
-    """End the move that a killed run left, and remove its half copies; only while nobody else moves."""
+    """Finish the move of a killed run and remove half copies; the caller holds the archive's lock."""
     for month in months(landing_zone):
         for name in (HALF, PROBE):
             (landing_zone / DIRECTORY / month / name).unlink(missing_ok=True)
@@ -126,14 +137,14 @@ def resume(landing_zone: Path) -> None:
 
 
 def unfinished(landing_zone: Path) -> Move | None:
-    """Return the move whose copy is whole, but whose landed file may still be there."""
+    """Return the move whose copy is complete, but whose landed file may still exist."""
     try:
         noted = json.loads((landing_zone / DIRECTORY / JOURNAL).read_bytes())
         move = Move(**noted)
         names = [move.path, move.hidden, *move.home.split("/")]
         sound = len(names) == 5 and names[2] == DIRECTORY and not {"", ".", ".."} & set(names)
         return move if sound and "/" not in move.path + move.hidden else None
-    except (OSError, ValueError, TypeError, AttributeError):  # none, or not ours
+    except (OSError, ValueError, TypeError, AttributeError):  # no journal, or not one of ours
         return None
 
 
@@ -145,43 +156,43 @@ def _note(landing_zone: Path, move: Move) -> None:
         writer.flush()
         os.fsync(writer.fileno())
     hidden.replace(journal)
-    local.sync(journal.parent)
+    local.sync_directory(journal.parent)
 
 
 def _end(landing_zone: Path, move: Move) -> bool:
-    """Take the landed file away, unless another has its name by now: that one stays, or comes back."""
+    """Remove the landed file; if another file has its name by now, that one keeps it or gets it back."""
     hidden, home = landing_zone / move.hidden, landing_zone / move.home
     if not os.path.lexists(hidden) and os.path.lexists(landing_zone / move.path):
         (landing_zone / move.path).rename(hidden)
-    if copied_one := os.path.lexists(hidden) and _same(hidden, home):
+    if is_copied_file := os.path.lexists(hidden) and _same(hidden, home):
         hidden.unlink()
     elif os.path.lexists(hidden):
         _put_back(landing_zone, move)
-    local.sync(landing_zone)
+    local.sync_directory(landing_zone)
     (landing_zone / DIRECTORY / JOURNAL).unlink(missing_ok=True)
-    return copied_one
+    return is_copied_file
 
 
 def _put_back(landing_zone: Path, move: Move) -> None:
     hidden, target = landing_zone / move.hidden, landing_zone / move.path
     try:
-        local.place(hidden, target)
-    except FileExistsError:  # a third one
-        stem, suffix = local.split(move.path)
-        local.place(hidden, landing_zone / f"{stem[:100]}-{uuid4().hex[:8]}{suffix}")
+        local.publish(hidden, target)
+    except FileExistsError:  # a third file took the name meanwhile
+        stem, suffix = local.split_suffix(move.path)
+        local.publish(hidden, landing_zone / f"{stem[:100]}-{uuid4().hex[:8]}{suffix}")
     hidden.unlink(missing_ok=True)
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(first: Path, second: Path) -> bool:
     """Return whether these are regular files of one size, time and content."""
-    looks = [path.lstat() for path in (one, other)]
-    if len({(s.st_size, s.st_mtime_ns, stat.S_ISREG(s.st_mode)) for s in looks}) > 1:
+    statuses = [path.lstat() for path in (first, second)]
+    if len({(s.st_size, s.st_mtime_ns, stat.S_ISREG(s.st_mode)) for s in statuses}) > 1:
         return False
-    if not stat.S_ISREG(looks[0].st_mode):
+    if not stat.S_ISREG(statuses[0].st_mode):
         return False
-    with one.open("rb") as here, other.open("rb") as there:
-        while piece := here.read(PIECE):
-            if piece != there.read(PIECE):
+    with first.open("rb") as first_reader, second.open("rb") as second_reader:
+        while piece := first_reader.read(PIECE):
+            if piece != second_reader.read(PIECE):
                 return False
     return True
 
@@ -196,7 +207,8 @@ def _copy(source: Path, half: Path, file: File) -> None:
         with os.fdopen(writing, "wb") as writer:
             lost = "its file system does not keep the time of a file as it is (to the nanosecond)"
             os.utime(writing, ns=(file.mtime, file.mtime))
-            _check(os.fstat(writing), File(file.mtime, file.path, 0), lost)  # before all of it is copied
+            # Before gigabytes are copied for nothing: does this file system keep the time?
+            _check(os.fstat(writing), File(file.mtime, file.path, 0), lost)
             shutil.copyfileobj(reader, writer, PIECE)
             writer.flush()
             os.fsync(writing)

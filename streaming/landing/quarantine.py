@@ -1,12 +1,12 @@
 """
-Rejected rows, where a person finds them: one JSON lines file for each file that has any.
+Keeps rejected rows where a person finds them: one JSON lines file for each file that has any.
 
-Each line is `{"file", "reason", "raw"}`, with `"encoding"` where that of the file is not UTF-8. The file
-is replaced whole when its source is read again, so it always shows the latest reading, however often a
-batch is repeated.
+Each line is `{"file", "reason", "raw"}`, with `"encoding"` if that of the file is not UTF-8. The JSON
+lines file is replaced as a whole when its source is read again. So it always shows the latest reading,
+even if a batch is repeated.
 
-`raw.encode(encoding, "surrogateescape")` gives the bytes: one that its encoding does not know, as FF in
-UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
+`raw.encode(encoding, "surrogateescape")` gives the bytes. A byte that the encoding does not know, as FF
+in UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 """
 
 import errno
@@ -25,32 +25,35 @@ UTF8 = "utf-8"
 NAME_BYTES = 200
 
 
-def write(directory: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
+def write(quarantine_dir: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
     """
-    Replace the rejected rows (reason, raw line) of a file in this encoding; none removes what was there.
+    Replace the rejected rows (reason, raw line) of a file; without rows its JSON lines file is removed.
 
-    A byte that the encoding does not know is a lone surrogate in the raw line.
+    In the raw line, a byte that the encoding does not know is a lone surrogate.
 
     Returns:
-        How many rows there were.
+        How many rows were written.
+
+    Raises:
+        EnvironmentRefused: the quarantine cannot be written.
     """
     kept = {} if encoding == UTF8 else {"encoding": encoding}
     lines = ({"reason": reason, "raw": raw, **kept} for reason, raw in rows)
     try:
-        return _write(directory, file, lines)
+        return _write(quarantine_dir, file, lines)
     except OSError as error:
         raise EnvironmentRefused(
-            f"quarantine {directory} can not be written: {error.strerror}; "
+            f"quarantine {quarantine_dir} can not be written: {error.strerror}; "
             "nothing was counted. Make it writable or set QUARANTINE, then run again"
         ) from None
 
 
-def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
-    target = _path(directory, file)
+def _write(quarantine_dir: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
+    target = _path(quarantine_dir, file)
     remaining = iter(rows)
     first = next(remaining, None)
     if first is None:
-        with suppress(OSError):  # nothing has to be written, so nothing stops: at most old rows stay
+        with suppress(OSError):  # no row is lost: at worst old ones stay
             target.unlink()
         return 0
     hidden = target.with_name(f".{uuid4().hex}")
@@ -62,25 +65,25 @@ def _write(directory: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
                 writer.write(json.dumps({"file": file, **row}, ensure_ascii=False) + "\n")
         hidden.replace(target)
     finally:
-        with suppress(OSError):  # what went wrong is said already
+        with suppress(OSError):  # the error that matters is raised already
             hidden.unlink()
     return count
 
 
-def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
+def rows(quarantine_dir: Path, file: str | None = None) -> Iterator[dict[str, str]]:
     """
-    Yield the rejected rows of one file, and of its namesakes in the archive, or of all, in order.
+    Yield the rejected rows of all files in order, or of one file and its namesakes in the archive.
 
     Raises:
-        EnvironmentRefused: the directory may not be read.
+        EnvironmentRefused: the quarantine cannot be read.
     """
-    if not os.access(directory, os.R_OK | os.X_OK) and os.path.lexists(directory):
+    if not os.access(quarantine_dir, os.R_OK | os.X_OK) and os.path.lexists(quarantine_dir):
         raise EnvironmentRefused(
-            f"quarantine {directory} cannot be read: make it readable, then try again"
+            f"quarantine {quarantine_dir} cannot be read: make it readable, then try again"
         )
-    paths = _all(directory)
+    paths = _all(quarantine_dir)
     if file is not None:
-        exact = _path(directory, file)
+        exact = _path(quarantine_dir, file)
         paths = [p for p in paths if p == exact or ("/" not in file and p.name == exact.name)]
     for path in paths:
         try:
@@ -91,29 +94,29 @@ def rows(directory: Path, file: str | None = None) -> Iterator[dict[str, str]]:
             ) from None
 
 
-def has(directory: Path, file: str) -> bool:
-    """Return whether there are rejected rows of a file."""
-    return _path(directory, file).exists()
+def has(quarantine_dir: Path, file: str) -> bool:
+    """Return whether a file has rejected rows."""
+    return _path(quarantine_dir, file).exists()
 
 
-def rename(directory: Path, file: str, new: str) -> None:
-    """Let the rejected rows of a file be those of its new name; raises OSError: they can not be."""
-    before = _path(directory, file)
+def rename(quarantine_dir: Path, file: str, new: str) -> None:
+    """Move the rejected rows of a file to its new name; raises OSError: they cannot be written."""
+    before = _path(quarantine_dir, file)
     if before.exists():
-        _write(directory, new, ({**row, "file": new} for row in _rows(before)))
+        _write(quarantine_dir, new, ({**row, "file": new} for row in _rows(before)))
         before.unlink(missing_ok=True)
 
 
-def keep(directory: Path, files: Iterable[str]) -> None:
+def keep(quarantine_dir: Path, files: Iterable[str]) -> None:
     """Remove the rejected rows of all files but these."""
-    kept = {_path(directory, file) for file in files}
-    for path in _all(directory):
+    kept = {_path(quarantine_dir, file) for file in files}
+    for path in _all(quarantine_dir):
         if path not in kept:
             path.unlink(missing_ok=True)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a file; raises OSError, also where a line is not ours, or cut."""
+    """Yield the rows of a JSON lines file; raises OSError, also for a line that is no rejected row."""
     with path.open(encoding="utf-8", errors="replace") as reader:
         for number, line in enumerate(reader, 1):
             try:
@@ -124,14 +127,14 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
             yield row
 
 
-def _all(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*.jsonl") if not path.name.startswith("."))
+def _all(quarantine_dir: Path) -> list[Path]:
+    return sorted(path for path in quarantine_dir.rglob("*.jsonl") if not path.name.startswith("."))
 
 
-def _path(directory: Path, file: str) -> Path:
+def _path(quarantine_dir: Path, file: str) -> Path:
     parent, _, name = file.rpartition("/")
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) > NAME_BYTES:
         short = encoded[: NAME_BYTES - 20].decode("utf-8", "ignore")
         name = f"{short}-{sha256(encoded).hexdigest()[:12]}"
-    return directory / parent / f"{name}.jsonl"
+    return quarantine_dir / parent / f"{name}.jsonl"

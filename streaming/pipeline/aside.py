@@ -1,4 +1,8 @@
-"""Files that failed, or that may not be read: left alone until the next regular look at them."""
+"""
+Sets files aside that could not be read, so that they are not tried again at every look.
+
+Such a file has no record in Redis, so every look would find it and fail.
+"""
 
 import math
 import time
@@ -12,9 +16,10 @@ STATES = ("failed", "unreadable")
 
 class Aside:
     """
-    When to read a file again that has no record because it could not be read.
+    The files that could not be read, and when to read each again.
 
-    `seconds` is the pause; a run that does not follow tries no file twice.
+    Attributes:
+        seconds: the pause before another try; infinite, unless set, so that one run tries a file once.
     """
 
     def __init__(self) -> None:
@@ -22,7 +27,7 @@ class Aside:
         self._due: dict[File, float] = {}
 
     def is_due(self, file: File) -> bool:
-        """Return whether to read a file now."""
+        """Return whether a file is to be read now."""
         return time.monotonic() >= self._due.get(file, 0)
 
     def note(self, batch: Iterable[File], outcomes: Iterable[Outcome]) -> None:

@@ -20,7 +20,7 @@ Summed = tuple[Place, Sums]
 
 @dataclass
 class BatchReport:
-    """What Spark brought to the driver of some files, by path."""
+    """What the executors report of some files, by path; `places` are the sums of one file alone."""
 
     reports: dict[str, Report] = field(default_factory=dict)
     companies: dict[str, ledger.Companies] = field(default_factory=dict)
@@ -30,28 +30,32 @@ class BatchReport:
 
 class Batch:
     """
-    The files of one batch after the first read.
+    The files of one batch after the first read; computes the increments once it is known what is new.
 
-    Computes the increments once it is known which companies are new.
-
-    What the places of several files add up to stays with Spark until it is asked for. Those of a file
-    that is alone come with its report, in one job: there is nothing to bring together, and a second
-    job takes as long as reading a small file.
+    The sums of several files stay with Spark until they are needed. Those of a single file come with its
+    report, in one job: there is nothing to bring together, and a second job takes as long as reading a
+    small file.
 
     Raises:
         PySparkException: reading failed.
     """
 
     def __init__(
-        self, spark: SparkSession, files: Sequence[File], rules: Rules, zone: Path, quarantine: Path
+        self,
+        spark: SparkSession,
+        files: Sequence[File],
+        rules: Rules,
+        landing_zone: Path,
+        quarantine_dir: Path,
     ) -> None:
-        self._spark, self._rules, self._zone, self._quarantine = spark, rules, zone, quarantine
+        self._spark, self._rules = spark, rules
+        self._landing_zone, self._quarantine_dir = landing_zone, quarantine_dir
         self._files = list(files)
-        self._alone = len(self._files) == 1
+        self._single = len(self._files) == 1
         self._held: list[DataFrame] = []
         try:
-            self._summaries = self._summarise(self._files)
-            self.told = self._collect(self._summaries, self._files)
+            self._summaries = self._summarise(self._files, {})
+            self.report = self._collect(self._summaries, self._files)
         except BaseException:
             self.close()
             raise
@@ -63,87 +67,88 @@ class Batch:
 
     def increments(self, verdicts: Mapping[str, ledger.Verdict]) -> Increments:
         """
-        Sum the files that contain new companies and subtract rows of companies that do not count.
+        Sum the files that contain new companies, and subtract the rows of companies that do not count.
 
         Guarantee: over all places there are just as many companies as the verdicts call new.
 
         Raises:
-            FileChanged: one of them is no longer what it was.
+            FileChanged: one of the files is no longer what it was.
             RunFailed: two readings of one file do not agree.
         """
-        sums = self._sums(verdicts)
-        added = sum(sum_.companies for sum_ in sums.values())
+        increments = self._sums(verdicts)
+        added = sum(sums.companies for sums in increments.values())
         new = sum(verdict.new for verdict in verdicts.values())
         if added != new:
             raise RunFailed(
                 f"{new} companies are new, and {added} were added up; nothing of the batch was written. "
                 f"This is an error of the service: report it, with {', '.join(sorted(verdicts)[:10])}"
             )
-        return sums
+        return increments
 
     def _sums(self, verdicts: Mapping[str, ledger.Verdict]) -> Increments:
         new = {path for path, verdict in verdicts.items() if verdict.new}
-        surplus = {
-            path: Retraction(ledger.pack(verdicts[path].repeats), ledger.pack(self.told.repeated[path]))
+        # Reading a file again is cheaper than keeping every row of it until the verdict is known: only
+        # files that repeat something are read twice, and of those only the rows to subtract are summed.
+        retractions = {
+            path: Retraction(
+                ledger.pack(verdicts[path].repeats), ledger.pack(self.report.repeated[path])
+            )
             for path in new
-            if verdicts[path].repeats or self.told.repeated[path]
+            if verdicts[path].repeats or self.report.repeated[path]
         }
-        if self._alone:
-            places = self.told.places if new else []
-            return _added(places + (self._too_much(surplus)[1].places if surplus else []))
-        nothing = [number for number, file in enumerate(self._files) if file.path not in new]
-        total = self._summaries.where(~F.col("file").isin(nothing))
-        if surplus:
-            total = total.union(self._too_much(surplus)[0])
-        rows = spark_jobs.aggregate(total).collect()
+        retracted, report = self._retract(retractions) if retractions else (None, BatchReport())
+        if self._single:
+            return _added(self.report.places + report.places if new else [])
+        without = [number for number, file in enumerate(self._files) if file.path not in new]
+        summed = self._summaries.where(~F.col("file").isin(without))
+        rows = spark_jobs.aggregate(summed if retracted is None else summed.union(retracted)).collect()
         return _added((Place(*row[:2]), Sums(*row[2:])) for row in rows)
 
-    def _too_much(self, surplus: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
-        files = [file for file in self._files if file.path in surplus]
-        found = self._summarise(files, surplus)
-        told = self._collect(found, files)
-        if failed := [f"{p}: {r.reason}" for p, r in told.reports.items() if r.outcome == "failed"]:
+    def _retract(self, retractions: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
+        """Read the files with something to subtract again: negative sums, and their reports."""
+        files = [file for file in self._files if file.path in retractions]
+        summaries = self._summarise(files, retractions)
+        report = self._collect(summaries, files)
+        if failed := [f"{p}: {r.reason}" for p, r in report.reports.items() if r.outcome == "failed"]:
             raise RunFailed("; ".join(failed))
-        if changed := [path for path, report in told.reports.items() if report.outcome != "read"]:
+        if changed := [path for path, r in report.reports.items() if r.outcome != "read"]:
             raise FileChanged(changed)
-        return found, told
+        return summaries, report
 
-    def _summarise(
-        self, files: Sequence[File], surplus: Mapping[str, Retraction] | None = None
-    ) -> DataFrame:
+    def _summarise(self, files: Sequence[File], retractions: Mapping[str, Retraction]) -> DataFrame:
         sources = [
             Source(
                 number,
                 file.path,
-                str(self._zone / file.path),
+                str(self._landing_zone / file.path),
                 file.size,
                 file.mtime,
-                surplus[file.path] if surplus else None,
+                retractions.get(file.path),
             )
             for number, file in enumerate(files)
         ]
-        summaries = spark_jobs.summarise(self._spark, sources, self._rules, self._quarantine)
-        if not self._alone:
+        summaries = spark_jobs.summarise(self._spark, sources, self._rules, self._quarantine_dir)
+        if not self._single:
             self._held.append(summaries.persist())
         return summaries
 
     def _collect(self, summaries: DataFrame, files: Sequence[File]) -> BatchReport:
-        """Bring what is told of each file to the driver: of several files not the places."""
-        told = BatchReport()
+        """Bring to the driver what is reported of each file; of several files not the sums."""
+        batch = BatchReport()
         for file in files:
-            told.companies[file.path], told.repeated[file.path] = {}, {}
-        rows = summaries if self._alone else summaries.where(F.col("cidade").isNull())
+            batch.companies[file.path], batch.repeated[file.path] = {}, {}
+        rows = summaries if self._single else summaries.where(F.col("cidade").isNull())
         for number, report, block, companies, repeated, *place in rows.collect():
             path = files[number].path
             if report is not None:
-                told.reports[path] = Report(**json.loads(report))
+                batch.reports[path] = Report(**json.loads(report))
             elif block is not None:
-                told.companies[path] |= ledger.unpack({block: bytes(companies)})
+                batch.companies[path] |= ledger.unpack({block: bytes(companies)})
                 if repeated is not None:
-                    told.repeated[path] |= ledger.unpack({block: bytes(repeated)})
+                    batch.repeated[path] |= ledger.unpack({block: bytes(repeated)})
             else:
-                told.places.append((Place(*place[:2]), Sums(*place[2:])))
-        return told
+                batch.places.append((Place(*place[:2]), Sums(*place[2:])))
+        return batch
 
 
 def _added(places: Iterable[Summed]) -> Increments:

@@ -1,8 +1,8 @@
 """
-One batch of files into Redis: summarise, decide, aggregate, merge.
+Ingests one batch of files into Redis: summarise, decide, aggregate, merge.
 
-The same function serves the stream and the reconcile pass. A file that fails in a way nobody foresaw
-costs that file alone: the batch is cut in halves until it is found.
+The stream and the reconcile pass use the same function. If a batch fails for a reason nobody foresaw, it
+is halved until the file that makes it fail is alone; the others are counted.
 """
 
 import threading
@@ -38,9 +38,9 @@ class Ingest:
     """
     Ingests batches of files, one at a time.
 
-    Guarantee: when `__call__` returns, each of these files that was still the same and did not fail has
-    a record in Redis, and each of their companies counts exactly once, whatever else writes there
-    meanwhile. When it raises, what was written is whole commits, and the next call finds them.
+    Guarantee: when `__call__` returns, each of the files that did not change or fail has a record in
+    Redis, and each of their companies counts exactly once, whatever other writers do meanwhile. When it
+    raises, every commit is complete or absent, and the next call continues from there.
     """
 
     def __init__(self, spark: SparkSession, store: Store, settings: Settings) -> None:
@@ -48,29 +48,29 @@ class Ingest:
         self._store = store
         self._settings = settings
         self._landing_zone = settings.landing_zone.absolute()
-        self._quarantine = settings.quarantine_dir.absolute()
+        self._quarantine_dir = settings.quarantine_dir.absolute()
         self.turn = threading.RLock()
-        """Held while a batch is in hand."""
+        """Held while a batch is being ingested."""
         self.refused: dict[str, KeyRefused] = {}
-        """Files that failed because of a key in Redis that a person has to move, by path."""
+        """By path, the files that failed because of a key in Redis, which a person has to move."""
 
     def __call__(self, batch: Iterable[File]) -> list[Outcome]:
         """
         Ingest those of these files that have no record yet, in this order.
 
         Returns:
-            What became of each file this call recorded, or could not read now, in ingest order.
+            The outcome of each file that this call recorded or could not read, in ingest order.
 
         Raises:
-            Conflict, FileChanged: it lost every one of its attempts to other writers.
-            KeyRefused, RedisRefused, RedisUnavailable: Redis does not take it, whatever the file.
-            EnvironmentRefused, PySparkException: nothing can be read, whatever the file.
+            Conflict, FileChanged: other writers came first at each of ATTEMPTS attempts.
+            KeyRefused, RedisRefused, RedisUnavailable: Redis refuses, whatever the file.
+            EnvironmentRefused, PySparkException: no file can be read.
         """
         with self.turn:
             return self._apart(list(dict.fromkeys(batch)))
 
     def _apart(self, files: list[File]) -> list[Outcome]:
-        """Ingest these files; if some of them make that fail, find those and ingest the others."""
+        """Ingest these files; if that fails, find the files that make it fail and ingest the others."""
         try:
             return self._retried(files)
         except Exception as error:
@@ -84,7 +84,7 @@ class Ingest:
             return [self._failed(files[0], error)]
 
     def _check_common(self, files: list[File]) -> None:
-        """Raise if what all files need does not work: the version, the records, Spark's workers."""
+        """Raise if something that all files need fails: the version, the records, Spark's workers."""
         self._store.position()
         self._store.records([file.path for file in files])
         warmup.check_workers(self._spark)
@@ -113,26 +113,29 @@ class Ingest:
     def _attempt(self, files: list[File], sent: dict[str, Record]) -> list[Outcome]:
         version, commit_id = self._store.position()
         records = self._store.records([f.path for f in files])
-        # A reply can be lost after the script ran: then the record is the very one that was sent.
-        done = {p: r for p, r in records.items() if sent.get(p) == r}
-        open_ = [f for f in files if not (f.path in records and records[f.path].is_of(f))]
-        outcomes = [_outcome(path, record) for path, record in done.items()]
-        if not open_:
+        # A reply can be lost after the script ran. Then Redis holds the very record that was sent, and
+        # this attempt only has to report it.
+        committed = {p: r for p, r in records.items() if sent.get(p) == r}
+        unrecorded = [f for f in files if not (f.path in records and records[f.path].is_of(f))]
+        outcomes = [_outcome(path, record) for path, record in committed.items()]
+        if not unrecorded:
             return outcomes
         at = datetime.now(UTC)
         rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
-        places = self._landing_zone, self._quarantine
-        with closing(Batch(self._spark, open_, rules, *places)) as batch:
-            reports, companies = batch.told.reports, batch.told.companies
-            counted = [f.path for f in open_ if reports[f.path].outcome == "read"]
+        with closing(
+            Batch(self._spark, unrecorded, rules, self._landing_zone, self._quarantine_dir)
+        ) as batch:
+            reports, companies = batch.report.reports, batch.report.companies
+            counted = [f.path for f in unrecorded if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
                 (companies[path] for path in counted),
                 self._store.companies(ledger.blocks(companies.values())),
             )
             by_path = dict(zip(counted, verdicts, strict=True))
             increments = batch.increments(by_path)
+        # Changed files get no record, so the next look finds them; unreadable and failed are reported.
         new_records = {}
-        for order, file in enumerate(open_):
+        for order, file in enumerate(unrecorded):
             report = reports[file.path]
             if report.outcome in ("read", "rejected"):
                 before = records.get(file.path)
@@ -155,16 +158,18 @@ class Ingest:
                 outcomes.append(Outcome(file.path, 0, 0, 0, 0, report.outcome, report.reason))
                 what = "file cannot be read now" if report.outcome == "unreadable" else "file failed"
                 log.error(what, file=file.path, reason=report.reason)
-        self._unchanged(f for f in open_ if f.path in new_records)
+        # Tasks may end long before this commit: look at the files once more, as late as possible.
+        self._require_unchanged(f for f in unrecorded if f.path in new_records)
         if new_records:
             sent.update(new_records)
             commit = Commit(version, at.isoformat(), increments, grown, new_records, commit_id)
             self._store.merge(commit)
             for path, record in new_records.items():
-                _say(path, record, reports[path])
+                _log_outcome(path, record, reports[path])
         return outcomes + [_outcome(path, record) for path, record in new_records.items()]
 
-    def _unchanged(self, files: Iterable[File]) -> None:
+    def _require_unchanged(self, files: Iterable[File]) -> None:
+        """Raise FileChanged if a file is not what was read: its sums must not be committed."""
         changed = [f.path for f in files if stat_file(self._landing_zone, f.path) != f]
         if changed:
             raise FileChanged(changed)
@@ -175,13 +180,13 @@ def _outcome(path: str, r: Record) -> Outcome:
 
 
 def _cause(error: Exception) -> str:
-    """Return one line that says what happened."""
+    """Return the reason of a failure in one line."""
     if isinstance(error, CityFeaturesError | PySparkException | Py4JError):
         return session.cause(error)
     return f"{type(error).__name__}: {session.cause(error)}"
 
 
-def _say(path: str, record: Record, report: Report) -> None:
+def _log_outcome(path: str, record: Record, report: Report) -> None:
     counts = {k: getattr(record, k) for k in ("read", "new", "duplicates", "rejected")}
     if record.state == "rejected":
         log.warning("file rejected", file=path, reason=record.reason)
@@ -197,5 +202,5 @@ def _say(path: str, record: Record, report: Report) -> None:
             rows=report.mangled,
             example=report.mangled_example,
         )
-    say: Callable[..., None] = log.warning if record.rejected else log.info
-    say("file ingested", file=path, **counts)
+    write: Callable[..., None] = log.warning if record.rejected else log.info
+    write("file ingested", file=path, **counts)

@@ -1,9 +1,9 @@
 """
-When a file is whole: what the file system tells of it, and what this process saw of it itself.
+Decides when a file is whole, so that no half-written file is counted.
 
 A last line without an end may be half a row, and half a row may be valid: `10` of `1000.00`. The times
-of the file prove nothing, as chmod, chown, a link or a writer whose clock is ahead change them; so it
-is waited for by our own clock. Whole lines may be taken early: the rest is read later.
+of such a file prove nothing, as chmod, chown, a link or a writer with a fast clock change them. So this
+process waits, by its own clock. Whole lines may be read early: when the file grows it is read again.
 """
 
 import gzip
@@ -18,34 +18,42 @@ from pathlib import Path
 import structlog
 
 from streaming.domain.file import File
-from streaming.landing import local
+from streaming.landing import dropping, local
 from streaming.pipeline import archive
 from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
 
 PIECE = 1024 * 1024
-PATIENCE = 5  # times as long while the last line has no end
-FEW = 1000
+PATIENCE = 5  # a last line without an end has to stand still this many times as long
+FEW = 1000  # sights that are kept without looking whether their files are gone
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.settling")
 
 
 @dataclass
 class Sight:
-    """A file as it was first seen (size, mtime, inode), when (monotonic), and whether it was taken."""
+    """
+    The first time that a file was seen in its present state.
+
+    Attributes:
+        identity: size (bytes), mtime (nanoseconds) and inode.
+        since: when that was, in monotonic seconds.
+        warned: whether the log says that it is taken although its last line has no end.
+        open: whether its last line has no end; None: not looked at yet.
+    """
 
     identity: tuple[int, int, int]
     since: float
-    taken: bool = False
+    warned: bool = False
     open: bool | None = None
 
 
 class Settling:
     """
-    Which files of a landing zone are whole; remembers since when it has seen those that may not be.
+    Decides which files of a landing zone are whole, and remembers since when it has seen the others.
 
-    Guarantee: a file whose last line has no end is taken for whole only after it was seen unchanged
-    (size, mtime, inode) for five times `seconds`, whatever its times say, and with a warning; or at once
-    where `drop` wrote it. Several threads may ask.
+    Guarantee: a file whose last line has no end counts as whole only after this process has seen it
+    unchanged (size, mtime, inode) for five times `seconds`, and then with a warning; or at once if
+    `drop` wrote it. Several threads may ask.
     """
 
     def __init__(self, landing_zone: Path, seconds: float) -> None:
@@ -57,11 +65,11 @@ class Settling:
 
     def settled(self, file: File) -> bool:
         """
-        Return whether a file is whole, as far as can be known.
+        Return whether a file is whole, as far as this can be known.
 
-        With an end to its last line it is when it was renamed (or otherwise finished off, as cp -p,
-        rsync and mv do: the inode changed after the last write), or has not changed for `seconds`. What
-        is no regular file is not waited for. A file that is gone or has changed is not whole.
+        A file whose last line has an end is whole if its inode changed after the last write (mv, cp -p
+        and rsync do that at the end), or if it has not changed for `seconds`. What is not a regular file
+        is whole: reading it rejects it. A file that is gone or has changed is not whole.
         """
         path = self._landing_zone / file.path
         try:
@@ -72,10 +80,10 @@ class Settling:
             return False
         if not stat.S_ISREG(status.st_mode):
             return True
-        # Only files that were whole get into the archive.
+        # Only whole files are moved to the archive, so those in it are not looked into.
         if (
             not archive.is_in(file.path)
-            and not local.is_marked_whole(path, status)
+            and not dropping.is_marked_whole(path, status)
             and self._is_open(file.path, status)
         ):
             return self._is_taken(file.path, status)
@@ -84,12 +92,13 @@ class Settling:
         quiet = time.time() - status.st_mtime
         if quiet >= 0:
             return quiet >= self._seconds * (1 if status.st_size else PATIENCE)
-        if status.st_ctime_ns < status.st_mtime_ns:  # somebody set a time that is still to come
+        if status.st_ctime_ns < status.st_mtime_ns:  # someone set an mtime in the future
             return True
-        return self._quiet(self._sight(file.path, status)) >= self._seconds  # a clock is not ours
+        # The file system's clock is ahead of ours, so only the time since we first saw the file counts.
+        return self._quiet(self._sight(file.path, status)) >= self._seconds
 
     def _is_open(self, path: str, status: os.stat_result) -> bool:
-        """Return whether the last line has no end: inside a gzip file too, looked at once as it is."""
+        """Return whether the last line has no end; the inside of a gzip file is read once per state."""
         if not local.is_packed(path):
             return _is_open(self._landing_zone / path, status.st_size)
         sight = self._sight(path, status)
@@ -98,12 +107,12 @@ class Settling:
         return sight.open
 
     def _is_taken(self, path: str, status: os.stat_result) -> bool:
-        """Return whether a file with an open last line was waited for long enough; warn of it once."""
+        """Return whether to take a file whose last line has no end; warns once when it is taken."""
         sight = self._sight(path, status)
         if self._quiet(sight) < self._seconds * PATIENCE:
             return False
-        if not sight.taken:
-            sight.taken = True
+        if not sight.warned:
+            sight.warned = True
             log.warning("last line without an end: taken as it is, nothing was added to it", file=path)
         return True
 
@@ -111,7 +120,7 @@ class Settling:
         return time.monotonic() - sight.since
 
     def _sight(self, path: str, status: os.stat_result) -> Sight:
-        """Return since when this file has been seen as it is now."""
+        """Return when this process first saw the file in its present state."""
         identity = status.st_size, status.st_mtime_ns, status.st_ino
         with self._lock:
             sight = self._sights.get(path)
@@ -121,15 +130,15 @@ class Settling:
             return sight
 
     def _forget(self) -> None:
-        """Forget files that are gone, each time twice as many are remembered."""
+        """Forget files that are gone, each time the number of sights has doubled."""
         if len(self._sights) > self._most:
-            there = (p for p in self._sights if os.path.lexists(self._landing_zone / p))
-            self._sights = {path: self._sights[path] for path in there}
+            present = (p for p in self._sights if os.path.lexists(self._landing_zone / p))
+            self._sights = {path: self._sights[path] for path in present}
             self._most = max(FEW, 2 * len(self._sights))
 
 
 def _is_open(path: Path, size: int) -> bool:
-    """Return whether the last line has no end; so may that of a file that can not be read here."""
+    """Return whether the last line has no end; a file that cannot be read here may have none."""
     if size == 0:
         return False
     try:
@@ -144,9 +153,9 @@ def _is_open(path: Path, size: int) -> bool:
 
 def _is_open_inside(path: Path, size: int) -> bool:
     """
-    Return whether the last line in a gzip file has no end: a writer may append, member by member.
+    Return whether the last line in a gzip file has no end: a writer may append member after member.
 
-    One that is broken may be half, and is read again when it changes; so is one that is no gzip at all.
+    A broken gzip file may be half written; it is rejected now and read again when it changes.
     """
     last, unpacked = b"", 0
     try:

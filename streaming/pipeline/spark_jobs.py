@@ -1,7 +1,8 @@
 """
-Spark: files → summaries on the executors, summaries → sums per place.
+Spark jobs over files: summaries read on the executors, and their sums per place.
 
-DataFrames in, DataFrames out; no service is touched. Rows of the files never reach the JVM.
+The functions take and return DataFrames, and know no other service. DuckDB reads the files in Python
+workers, so the rows of a file never pass through the JVM.
 """
 
 import re
@@ -28,31 +29,32 @@ _SPECIAL = re.compile(r"[{}\[\]*?\\]")
 TASK_BYTES = 4 * 1024 * 1024
 
 
-def landed(spark: SparkSession, zone: Path) -> DataFrame:
+def landed(spark: SparkSession, landing_zone: Path) -> DataFrame:
     """
-    Return the stream of CSV files in a landing zone, `path` alone; Spark does not read them.
+    Return the stream of CSV files in a landing zone, with the one column `path` (text).
 
-    Spark looks into directories below, too, and fails at one that may not be read.
+    Spark does not read the files. It also lists the directories below, and fails at one that it cannot
+    read.
 
     Raises:
-        ValueError: Spark has no name for the directory.
+        ValueError: Spark cannot take the directory's name.
     """
     return (
         spark.readStream.format("binaryFile")
         .schema("path string, modificationTime timestamp, length bigint, content binary")
         .option("pathGlobFilter", "*.[cC][sS][vV]*")
-        .option("recursiveFileLookup", True)  # no guessing of partitions from directories
-        .load(pattern(zone))
+        .option("recursiveFileLookup", True)  # or Spark guesses partitions from directories
+        .load(pattern(landing_zone))
         .select("path")
     )
 
 
 def pattern(directory: Path) -> str:
     """
-    Return the pattern that only this directory matches, where Spark takes patterns.
+    Return the path pattern that matches this directory and no other: Spark reads paths as patterns.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such pattern.
     """
     name = location(directory)
     literal = _SPECIAL.sub(r"\\\g<0>", name)
@@ -65,10 +67,10 @@ def pattern(directory: Path) -> str:
 
 def location(path: Path) -> str:
     """
-    Return the name of a path where Hadoop takes one as it is: it does not decode what as_uri encodes.
+    Return the URL of a path for Hadoop, which does not decode what `Path.as_uri` encodes.
 
     Raises:
-        ValueError: it is not UTF-8, and the JVM has no name for it.
+        ValueError: the path is not UTF-8, so the JVM has no name for it.
     """
     name = str(path.absolute())
     try:
@@ -85,51 +87,58 @@ def summarise(
     Read the files on the executors; rejected rows go to the quarantine.
 
     Returns:
-        For each file one row with `report` (JSON of `Report`); for each ledger block it has companies
-        in, one row with `block`, `companies` (roaring bitmap) and those of them `repeated` in the file
-        (null: none); for each spelling of a place one row with `cidade`, `estado`,
-        `capital_social_total` (reais) and `quantidade_empresas`, repeats and all. Of a source with
-        `surplus` only the report, and the places of that: negative.
-        Every row has `file`, the number of its source; the columns of the other kinds are null.
+        Rows of three kinds. Each has `file` (int), the number of its source; the columns of the other
+        kinds are null.
+
+        - one row per file: `report` (JSON of `Report`).
+        - one row per ledger block with companies of the file: `block` (text), `companies` (roaring
+          bitmap) and `repeated`, those of them repeated in the file (roaring bitmap; null: none).
+        - one row per spelling of a place: `cidade`, `estado` (text), `capital_social_total` (decimal,
+          reais) and `quantidade_empresas` (bigint); repeated companies count every time.
+
+        A source with a `retraction` has only its report, and the places to subtract, negative.
+
+    Raises, when it is evaluated:
+        PySparkException: a task failed; a file that cannot be read does not fail its task.
     """
     directory = str(quarantine_dir)
 
-    def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
-        from streaming.reading import worker  # DuckDB is loaded on the executors alone
+    def read(task: list[Source], resources: TaskResources) -> Iterator[Any]:
+        from streaming.reading import worker  # only executors load DuckDB
 
-        return worker.read(some, rules, directory, share)
+        return worker.summarise(task, rules, directory, resources)
 
     return _read(spark, sources, read, SUMMARIES)
 
 
-def rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules]) -> DataFrame:
+def fitting_rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence[Rules]) -> DataFrame:
     """
     Read the rows that fit, one by one; rules[n] are those of the source of number n.
 
     Returns:
-        One row per line that fits: `file` (the number of its source), `line` (its place among the lines
-        of the file), `empresa` (root and branch of the CNPJ, 12 characters), `cidade`, `estado`,
-        `capital_social` (reais).
+        One row per row that fits: `file` (int, the number of its source), `line` (bigint, its position
+        among the rows of the file), `empresa` (text, root and branch of the CNPJ, 12 characters),
+        `cidade`, `estado` (text), `capital_social` (decimal, reais).
 
     Raises, when it is evaluated:
-        FileChanged, FileRejected: a file is not, or no longer, what was counted.
+        FileChanged, FileRejected, RunFailed: a file was not read to its end (inside PySparkException).
     """
 
-    def read(some: list[Source], share: TaskResources) -> Iterator[Any]:
+    def read(task: list[Source], resources: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker
 
-        return worker.rows(some, rules, share)
+        return worker.fitting_rows(task, rules, resources)
 
     return _read(spark, sources, read, ROWS)
 
 
 def aggregate(summaries: DataFrame) -> DataFrame:
     """
-    Add up the places of summaries.
+    Add up the places of summaries, also negative ones.
 
     Returns:
-        One row per `cidade` and `estado` that has companies, with `capital_social_total` (decimal,
-        reais) and `quantidade_empresas` (bigint).
+        One row per `cidade` and `estado` (text) with `capital_social_total` (decimal, reais) and
+        `quantidade_empresas` (bigint, above 0).
     """
     return (
         summaries.where(F.col("cidade").isNotNull())
@@ -144,10 +153,10 @@ def aggregate(summaries: DataFrame) -> DataFrame:
 
 def _spread(sources: Sequence[Source], cores: int) -> tuple[list[list[Source]], TaskResources]:
     """
-    Share files out over tasks, the largest first to the least loaded; return what each task may take.
+    Distribute files over tasks, the largest first to the least loaded, and return a task's resources.
 
-    As many tasks as there are files and cores, but none for little: asking one more worker takes as long
-    as reading some megabytes. Cores without a task read the pieces of large files.
+    There are at most as many tasks as files and as cores, and no task for little: another worker costs
+    as much time as reading some megabytes. Cores without a task help to read large files in pieces.
     """
     load = sum(map(_load, sources))
     tasks: list[list[Source]] = [[] for _ in range(min(cores, len(sources), 1 + load // TASK_BYTES))]
@@ -170,12 +179,13 @@ def _read(
     read: Callable[[list[Source], TaskResources], Iterator[Any]],
     schema: str,
 ) -> DataFrame:
-    """Let the executors read the sources, with all their cores, into rows of this schema."""
-    tasks, part = _spread(sources, spark.sparkContext.defaultParallelism)
+    """Return the rows of this schema that `read` yields on the executors, for all sources."""
+    tasks, resources = _spread(sources, spark.sparkContext.defaultParallelism)
 
-    def share(ids: Iterator[Any]) -> Iterator[Any]:
-        for batch in ids:
-            for task in batch.column(0).to_pylist():
-                yield from read(tasks[task], part)
+    def read_tasks(batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from read(tasks[number], resources)
 
-    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(share, schema)
+    # Spark distributes the numbers of the tasks, one to a partition; the files are read by path.
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(read_tasks, schema)

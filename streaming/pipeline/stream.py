@@ -1,19 +1,17 @@
 """
-The stream: Spark discovers files, `ingest` counts them, the reconcile pass finds what Spark missed.
+Runs the stream: Spark discovers files, `ingest` counts them, the reconcile pass finds what Spark missed.
 
-Spark's checkpoint only saves second looks. What Redis has no record of is ingested, whatever the
-checkpoint says: files overwritten in place, files with old times, and all that Redis lost.
+Redis alone decides what was ingested. Spark's checkpoint only saves looking at files again, so a file
+without a record is ingested whatever the checkpoint says: one that was overwritten, one with an old
+time, or one whose record Redis lost.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JError, Py4JNetworkError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -22,7 +20,7 @@ from streaming.domain.file import File
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
 from streaming.landing import local
-from streaming.pipeline import archive, spark_jobs, warmup
+from streaming.pipeline import archive, spark_errors, spark_jobs, warmup
 from streaming.pipeline.aside import Aside
 from streaming.pipeline.backlog import waiting
 from streaming.pipeline.ingest import Ingest
@@ -33,7 +31,7 @@ from streaming.spark import cluster, session
 from streaming.store.store import Store, revive
 
 POLL = 0.1
-ALONE = 1.0  # seconds between looks without Spark's
+LISTING_SECONDS = 1.0  # between two looks at the landing zone without Spark's file source
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.stream")
 
@@ -63,17 +61,19 @@ class Stream:
 
     def run_available(self, checkpoint: Path) -> None:
         """
-        Ingest all there is, wait for files still being written, and return.
+        Ingest all files that exist, wait for those still being written, and return.
 
         Raises:
-            KeyRefused: a key in Redis keeps a file from being counted; all others were.
-            RunFailed: the stream failed; everything was counted without it.
+            KeyRefused: a key in Redis keeps a file from being counted; all other files were counted.
+            RunFailed: the stream failed; all files were counted without it.
         """
         if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
-            self._reconcile()  # what Redis lost, in its order, before what the stream would find first
+            # Redis lost records. The archived files come first, in the order of their ingestion, or the
+            # stream would count newer files before them.
+            self._reconcile()
         stream_failed = self._drain(checkpoint)
         unsettled = self._reconcile()
-        # From here on: the pass before may have read for minutes.
+        # The time-out starts here, as the pass before may have read for minutes.
         deadline = time.monotonic() + self._settings.settle_timeout
         if unsettled:
             log.info("waiting for files to stand still", files=unsettled)
@@ -89,10 +89,10 @@ class Stream:
             raise stream_failed
 
     def _drain(self, checkpoint: Path) -> RunFailed | None:
-        """Have the stream find all there is; return its failure if files can be found without it."""
+        """Have the stream ingest what it finds; return its failure if files can be found without it."""
         try:
             if query := self._start(checkpoint, follow=False):
-                with self._spark_errors():
+                with spark_errors.translated():
                     while query.isActive and not self._stop.wait(POLL):
                         pass
                 self._end(query)
@@ -105,45 +105,46 @@ class Stream:
 
     def follow(self, checkpoint: Path) -> None:
         """
-        Ingest what there is and what comes, until `stop` is set.
+        Ingest the files that exist and those that arrive, until `stop` is set.
 
-        Outages of Redis, the landing zone or the stream are waited for, however long they last.
+        It waits while Redis, the landing zone or the stream fails, however long that lasts.
 
         Raises:
-            CityFeaturesError: nothing works from the start, and waiting would not help.
-            SparkEnded: there is no JVM any more.
+            CityFeaturesError: it failed from the start, and waiting would not help.
+            SparkEnded: Spark's JVM has ended.
         """
         outage = Outage(self._stop)
-        begun = False
+        is_following = False
         self._aside.seconds = self._settings.reconcile_seconds
         while not self._stop.is_set():
             try:
                 revive(self._settings)
                 self._reconcile()
-                if not begun and self._settings.spark_master.startswith("local"):
-                    warmup.rehearse(self._spark)  # workers elsewhere do not see its file
+                if not is_following and self._settings.spark_master.startswith("local"):
+                    warmup.rehearse(self._spark)  # its file is on this machine only
                 query = self._start(checkpoint, follow=True)
                 outage.over()
-                if not begun:
+                if not is_following:
                     log.info("following", landing_zone=str(self._settings.landing_zone))
-                begun = True
+                is_following = True
                 self._watch(query)
             except SparkEnded:
                 raise
             except CityFeaturesError as error:
-                if not (begun or is_outage(error)):
+                if not (is_following or is_outage(error)):
                     raise
                 outage.wait(error)
 
     def _watch(self, query: StreamingQuery | None) -> None:
-        """Reconcile beside the stream until it fails or `stop` is set; end the stream in any case."""
+        """Reconcile beside the stream until it fails or `stop` is set; then end the stream."""
         self._error = None
-        seconds = self._settings.reconcile_seconds if query else ALONE
+        seconds = self._settings.reconcile_seconds if query else LISTING_SECONDS
         due = time.monotonic() + seconds
-        again = time.monotonic() + self._settings.reconcile_seconds
+        # Without a stream: try to start one again then.
+        restart = time.monotonic() + self._settings.reconcile_seconds
         try:
             while not self._stop.wait(POLL) and (
-                self._is_active(query) if query else time.monotonic() < again
+                self._is_active(query) if query else time.monotonic() < restart
             ):
                 if not session.is_alive():
                     raise SparkEnded
@@ -155,63 +156,66 @@ class Stream:
                 self._end(query)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
-        """Start the stream, but not where Spark would fail, or follow links in circles."""
-        zone = self._settings.landing_zone
-        closed, before = local.closed_directories(zone), self._closed
+        """Start the stream; return None where Spark would fail, or follow links in a loop."""
+        landing_zone = self._settings.landing_zone
+        closed, closed_before = local.closed_directories(landing_zone), self._closed
         self._closed = closed
         if closed:
-            if closed != before:
+            if closed != closed_before:
                 log.warning(
                     "directories that Spark cannot look into: files are looked for once a second",
                     directories=closed[:10],
                 )
             return None
         try:
-            spark_jobs.pattern(zone)
+            spark_jobs.pattern(landing_zone)
             location = spark_jobs.location(checkpoint)
         except ValueError as error:
             log.warning("Spark cannot look here: files are looked for once a second", why=str(error))
             return None
-        # Unbounded: `_ingest_settled` cuts what comes into batches, after leaving out what has a record.
-        with self._spark_errors():
-            found = spark_jobs.landed(self._spark, zone)
-            stream = found.writeStream.foreachBatch(self._batch)
+        # A micro-batch is unbounded: `_ingest_settled` cuts it into batches after it left out files that
+        # have a record. Bounded by Spark, a batch could be full of files that were ingested before.
+        with spark_errors.translated():
+            landed = spark_jobs.landed(self._spark, landing_zone)
+            stream = landed.writeStream.foreachBatch(self._ingest_discovered)
             stream = stream.option("checkpointLocation", location)
             if follow:
                 return stream.trigger(processingTime="50 milliseconds").start()
             return stream.trigger(availableNow=True).start()
 
-    def _batch(self, batch: DataFrame, _: int) -> None:
-        """Ingest what Spark discovered; whatever is left out here is found by the reconcile pass."""
+    def _ingest_discovered(self, discovered: DataFrame, _: int) -> None:
+        """Ingest what Spark discovered; the reconcile pass finds whatever is left out here."""
         try:
-            # Once each: Spark looks into directories below, and what is there may have the same name.
-            names = {row.path.rpartition("/")[2] for row in batch.collect()}
-            looked = (local.stat_file(self._settings.landing_zone, name) for name in names)
-            found = sorted(f for f in looked if f and local.is_ingestable(f.path))
-            recorded = self._store.recorded(found)
-            self._ingest_settled([f for f in found if f.path not in recorded])
+            # A set of names: Spark also discovers files in directories below, with the same names.
+            names = {row.path.rpartition("/")[2] for row in discovered.collect()}
+            present = (local.stat_file(self._settings.landing_zone, name) for name in names)
+            files = sorted(f for f in present if f and local.is_ingestable(f.path))
+            recorded = self._store.recorded(files)
+            self._ingest_settled([f for f in files if f.path not in recorded])
         except BaseException as error:
             self._error = error
             raise
 
     def _reconcile(self) -> list[str]:
-        """Ingest what has no record; return the files that do not stand still yet."""
-        before = set(self._unsettled)
+        """Ingest the files without a record; return those that are still being written."""
+        unsettled_before = set(self._unsettled)
         unrecorded = waiting(self._settings, self._store)
         self._aside.keep(unrecorded)
         unsettled = self._ingest_settled(unrecorded)
-        self._unsettled -= before - set(unsettled)  # gone, or counted by another run
+        # Those that this pass did not meet are gone, or another run counted them.
+        self._unsettled -= unsettled_before - set(unsettled)
         return unsettled
 
-    def _ingest_settled(self, found: list[File]) -> list[str]:
+    def _ingest_settled(self, files: list[File]) -> list[str]:
+        """Ingest those of these files that are whole, in batches; return the paths of the others."""
         settings = self._settings
-        still = [f for f in found if self._settling.settled(f)]
-        left = {f.path for f in found} - {f.path for f in still}
-        self._unsettled = (self._unsettled | left) - {f.path for f in still}
+        settled = [f for f in files if self._settling.settled(f)]
+        unsettled = {f.path for f in files} - {f.path for f in settled}
+        self._unsettled = (self._unsettled | unsettled) - {f.path for f in settled}
         bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in chunks.batches(filter(self._aside.is_due, still), *bounds):
+        for batch in chunks.batches_by_size(filter(self._aside.is_due, settled), *bounds):
             try:
-                with self._ingest.turn, self._spark_errors(), locks.shared(settings, self._stop):
+                with self._ingest.turn, spark_errors.translated(), locks.shared(settings, self._stop):
                     outcomes = self._ingest(batch)
                     if not cluster.is_local(settings.spark_master):
                         rejected = [o.file for o in outcomes if o.rejected]
@@ -221,39 +225,24 @@ class Stream:
                 break
             self._aside.note(batch, outcomes)
             self._report(outcomes)
-        return sorted(left)
+        return sorted(unsettled)
 
     def _is_active(self, query: StreamingQuery) -> bool:
-        with self._spark_errors():
+        with spark_errors.translated():
             return query.isActive
 
     def _end(self, query: StreamingQuery) -> None:
         """Stop the query after the batch in hand, and raise what made it fail."""
         if not session.is_alive():
             raise SparkEnded from self._error
-        with self._spark_errors():
+        with spark_errors.translated():
             with self._ingest.turn:
-                failed = query.exception()
+                failure = query.exception()
             query.stop()
         if isinstance(self._error, CityFeaturesError):
             raise self._error
-        if failed is not None:
+        if failure is not None:
             raise RunFailed(
-                f"{session.cause(failed)}; what was committed stays, and the next run goes on from "
+                f"{session.cause(failure)}; what was committed stays, and the next run goes on from "
                 f"there. If it stays, delete {self._settings.checkpoints}: nothing is lost with it"
             ) from self._error
-
-    @contextmanager
-    def _spark_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (Py4JNetworkError, ConnectionError) as error:  # its process may take a moment to end
-            raise SparkEnded from error
-        except (PySparkException, Py4JError) as error:  # the latter: no room, or no right to write
-            if not session.is_alive():
-                raise SparkEnded from error
-            raise RunFailed(_cause(error)) from error
-
-
-def _cause(error: Exception) -> str:
-    return f"{session.cause(error)} (nothing of this batch was written)"

@@ -71,11 +71,11 @@ def rehearse(spark: SparkSession) -> None:
 
         def ingest(batch: DataFrame, _: int) -> None:
             batch.collect()
-            found = local.stat_file(zone, NAME)
-            assert found is not None
-            read = Batch(spark, [found], rules, zone, directory / "quarantine")
-            read.increments({NAME: ledger.Verdict(1, {})})
-            read.close()
+            file = local.stat_file(zone, NAME)
+            assert file is not None
+            one_file = Batch(spark, [file], rules, zone, directory / "quarantine")
+            one_file.increments({NAME: ledger.Verdict(1, {})})
+            one_file.close()
 
         stream = spark_jobs.landed(spark, zone).writeStream.foreachBatch(ingest)
         stream.option("checkpointLocation", spark_jobs.location(directory / "checkpoint"))

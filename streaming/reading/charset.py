@@ -1,9 +1,9 @@
 """
-Encodings: which one a file is in, and how it is read.
+Detects the encoding of a file, and decodes it.
 
 A file is UTF-8 or Windows-1252, which is Latin-1 with quotes, dashes and € in place of control
-characters. All of its bytes decide: in Windows-1252 nearly every accented letter of Portuguese stands
-alone, which UTF-8 does not allow; in damaged UTF-8 nearly every one is a valid sequence.
+characters. All of its bytes decide. In Windows-1252 nearly every accented letter of Portuguese stands
+alone, which UTF-8 does not allow; in damaged UTF-8 nearly all of them are still valid sequences.
 """
 
 import codecs
@@ -19,8 +19,8 @@ WINDOWS = "windows-1252"
 
 USUAL_WEIGHT = 10
 
-# Five bytes are no character in Windows-1252. They become the control characters that they are in
-# Latin-1: they cost a row where the rules say so, never the file.
+# Five bytes have no character in Windows-1252. They become the control characters of Latin-1: a rule
+# may reject their row, but they never reject the file.
 UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 
 _ESCAPES = {byte: 0xDC00 + byte for byte in UNDEFINED}
@@ -46,20 +46,20 @@ _EITHER = re.compile(f"Ô{_AFTER_CAPITAL}(?![A-Za-z\x80-\U0010ffff])")  # METRÔ
 
 
 def is_proof(text: str, start: int = 0) -> bool:
-    """Return whether valid UTF-8, as text from `start` on, has a character that is none by accident."""
+    """Return whether valid UTF-8, as text from `start` on, has a character that is no accident."""
     return any(
-        not _ACCIDENT.match(text, one.start()) and not _EITHER.match(text, one.start())
-        for one in _BEYOND_ASCII.finditer(text, start)
+        not _ACCIDENT.match(text, char.start()) and not _EITHER.match(text, char.start())
+        for char in _BEYOND_ASCII.finditer(text, start)
     )
 
 
-def of(chunks: Iterable[bytes]) -> str:
+def detect(chunks: Iterable[bytes]) -> str:
     """
     Return the encoding of a file that is neither ASCII nor proven UTF-8: UTF8 or WINDOWS.
 
-    It is UTF-8 if ten times its usual characters, and its other valid ones, are more than its invalid
-    bytes and the characters that are one by accident. Ten times, as usual ones hardly ever happen by
-    accident; and in doubt a row that is rejected with its bytes is better than a city `SÃ£o Paulo`.
+    It is UTF-8 if its valid characters outweigh its invalid bytes and the characters that are valid by
+    accident. Usual characters count ten times, as they hardly ever happen by accident. In doubt it is
+    UTF-8: a row rejected with its bytes is better than a city `SÃ£o Paulo`.
     """
     decoder = codecs.getincrementaldecoder(UTF8)("surrogateescape")
     beyond: Counter[str] = Counter()
@@ -88,7 +88,7 @@ def escaped(text: str, encoding: str) -> str:
 
 
 def decode(data: bytes, encoding: str) -> str:
-    """Return bytes as text; in Windows-1252 none is invalid, in UTF-8 those that are get replaced."""
+    """Return bytes as text; in UTF-8 invalid bytes are replaced, in Windows-1252 no byte is invalid."""
     if encoding == WINDOWS:
         return codecs.charmap_decode(data, "strict", _TABLE)[0]
     return data.decode(errors="replace")
@@ -100,5 +100,5 @@ class _Windows(codecs.IncrementalDecoder):
 
 
 def decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a decoder that fails at no byte, as `decode`; for UTF-8 that of `escapes`."""
+    """Return a decoder that accepts every byte; for UTF-8 it is the one of `escapes`."""
     return _Windows() if encoding == WINDOWS else escapes.decoder(encoding)

@@ -1,7 +1,8 @@
 """
-Files of companies: what each adds up to, which companies are in it, and the rows that do not fit.
+Reads files of companies: the sums per place, which companies are in them, and the rejected rows.
 
-DuckDB reads; the rules are in `companies.sql`. Knows neither Spark nor Redis.
+DuckDB reads the files; the rules are in `companies.sql`. This module knows neither Spark nor Redis, so
+the rules are tested without either.
 """
 
 import warnings
@@ -34,7 +35,11 @@ _UNREADABLE = {
 
 
 class Reading:
-    """Files in one dialect, open for reading; they are numbered as they are given."""
+    """
+    Files in one dialect, open for reading; `paths` gives each its number, from 0.
+
+    Every method raises FileRejected if a file is not CSV: the message is the reason to record.
+    """
 
     def __init__(
         self, connection: Connection, paths: Sequence[str], dialect: Dialect, rules: Rules
@@ -42,68 +47,75 @@ class Reading:
         self.dialect = dialect
         self._paths = paths
         self._connection = connection
-        self._parameters = [dialect.brazilian, rules.now, rules.strict]
-        self._in_pieces = dialect.in_pieces
-        self._ended: IO[bytes] | None = None
+        self._parameters = [dialect.decimal_comma, rules.now, rules.strict]
+        self._rows_unverified = dialect.in_pieces
+        self._copy: IO[bytes] | None = None
         self._open()
 
     def close(self) -> None:
-        """Let go of what was needed to read the files; they stay open."""
-        if self._ended is not None:
-            self._ended.close()
+        """Release what reading needed; the files themselves stay open."""
+        if self._copy is not None:
+            self._copy.close()
 
     def summaries(self) -> list[Summary]:
         """
         Summarise each file.
 
-        Guarantee: `read` is the rows that fit, however often their company repeats, and `rejected`.
+        Guarantee: `read` is the rows that fit, however often their company repeats, plus `rejected`.
 
         Raises:
-            FileRejected: a file is no CSV, or where a row ends can not be told.
+            FileRejected: a file is not CSV, or its quotes leave open where a row ends.
         """
-        self._forget()
-        found = self._by_file("summary")
-        unreadable = self._unreadable()
-        if self._lost(sum(total(table["rows"]) for table in found) + sum(unreadable)):
-            return self.summaries()
-        return [summed(*of_one) for of_one in zip(found, unreadable, strict=True)]
+        tables, unreadable = self._summary_tables()
+        rows = sum(total(table["rows"]) for table in tables) + sum(unreadable)
+        if self._has_lost_rows(rows):
+            self._use_one_thread()
+            tables, unreadable = self._summary_tables()
+        self._rows_unverified = False
+        return [summed(table, count) for table, count in zip(tables, unreadable, strict=True)]
 
-    def surplus(
+    def retraction(
         self, counted: Sequence[ledger.Companies], repeated: Sequence[ledger.Companies]
     ) -> list[pa.Table]:
         """
-        Return what of the places of each file is too much, negative.
+        Return what to subtract from the places of each file, as negative places.
 
-        That is every row of the companies `counted` before, and of those `repeated` in the file all but
-        the earliest that fits.
+        It covers every row of the companies `counted` before, and all but the first fitting row of the
+        companies `repeated` in the file. The columns are those of `summary.PLACES`.
         """
-        self._make_whole()
+        self._verify_rows()
         self._connection.execute("DELETE FROM watched")
         for companies, before in ((counted, True), (repeated, False)):
-            ids = [ledger.to_ids(some) for some in companies]
-            numbers = np.repeat(np.arange(len(ids)), [len(some) for some in ids])
+            ids = [ledger.to_ids(of_file) for of_file in companies]
+            numbers = np.repeat(np.arange(len(ids)), [len(of_file) for of_file in ids])
             table = pa.table({"file": numbers, "company": np.concatenate(ids)})
-            self._connection.register("given", table)
-            others = "given ANTI JOIN watched USING (file, company)"
-            self._connection.execute(f"INSERT INTO watched SELECT *, {before} FROM {others}")
-            self._connection.unregister("given")
+            self._connection.register("candidates", table)
+            # A company in both sets is watched once, as counted: then none of its rows counts.
+            unwatched = "candidates ANTI JOIN watched USING (file, company)"
+            self._connection.execute(f"INSERT INTO watched SELECT *, {before} FROM {unwatched}")
+            self._connection.unregister("candidates")
         self._open(watched=True)
-        return [places.cast(PLACES) for places in self._by_file("surplus")]
+        return [places.cast(PLACES) for places in self._by_file("retraction")]
 
-    def counts(self) -> list[int]:
+    def row_counts(self) -> list[int]:
         """Return how many rows each file has, whether they fit or not."""
-        self._forget()
+        self._forget_rejects()
         with _rejecting():
-            rows = self._connection.execute("SELECT file, count(*) FROM raw GROUP BY file").fetchall()
-        counts = self._unreadable()
-        for number, count in rows:
+            counted = self._connection.execute("SELECT file, count(*) FROM raw GROUP BY file").fetchall()
+        counts = self._unreadable_counts()
+        for number, count in counted:
             counts[number] += count
         return counts
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
-        """Yield a file's rows that fit: line, empresa (12 characters), cidade, estado, capital."""
-        self._make_whole()
-        self._forget()
+    def fitting_rows(self) -> Iterator[pa.RecordBatch]:
+        """
+        Yield the rows of a file that fit.
+
+        The columns are `line` (bigint), `empresa` (text, 12 characters of the CNPJ), `cidade`, `estado`
+        (text) and `capital_social` (decimal, reais).
+        """
+        self._verify_rows()
+        self._forget_rejects()
         with _rejecting():
             relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
             yield from relation.to_arrow_reader(ROWS_AT_ONCE)
@@ -112,30 +124,30 @@ class Reading:
         """
         Yield every rejected row: the number of its file, its reason and its text.
 
-        The text of a row that could not be split is the line itself; that of a row with values that
-        do not fit is made of its values, quoted where they need it.
+        The text of a row that could not be split is the original line. For a row rejected because of a
+        value it is the fields re-joined, with quotes where they need them.
         """
-        self._forget()
+        self._forget_rejects()
         with _rejecting():
             result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
             while rows := result.fetchmany(10_000):
                 for file, reason, text in rows:
                     yield file, reason, escapes.restored(text)
-        number = engine.number(self._paths, "file_path")
+        number = engine.file_number_sql(self._paths, "file_path")
         lines = self._connection.execute(f"""
             SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
                    coalesce(any_value(csv_line), '')
             FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
             GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
-        while lines_read := lines.fetchmany(10_000):
-            for file, error, line in lines_read:
+        while unreadable := lines.fetchmany(10_000):
+            for file, error, line in unreadable:
                 reason = _UNREADABLE.get(error, f"row: {error.lower()}")
                 text = line.strip("\r\n").removesuffix(engine.END).rstrip("\r\n")
                 yield file, reason, escapes.restored(text)
 
     def _open(self, *, watched: bool = False) -> None:
-        """Make the files what `raw` is: all of their rows, or those of the watched companies."""
-        rows = engine.rows(self._paths, self.dialect, parallel=self._ended is None)
+        """Make the view `raw` from the files: all of their rows, or only those of watched companies."""
+        rows = engine.rows_sql(self._paths, self.dialect, parallel=self._copy is None)
         if watched:
             rows = f"""
                 SELECT * EXCLUDE usual FROM (
@@ -144,49 +156,62 @@ class Reading:
         with _rejecting():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS {rows}")
 
-    def _make_whole(self) -> None:
-        """See to it that no row is lost where nothing else counts them."""
-        if self._in_pieces:
-            self._lost(sum(self.counts()))
+    def _verify_rows(self) -> None:
+        """Check the row count; if DuckDB's parallel reader dropped rows, switch to a single thread."""
+        if self._rows_unverified and self._has_lost_rows(sum(self.row_counts())):
+            self._use_one_thread()
+        self._rows_unverified = False
 
-    def _lost(self, rows: int) -> bool:
+    def _has_lost_rows(self, rows: int) -> bool:
         """
-        Return whether threads and file disagree about its rows; then one reads a copy from now on.
+        Return whether DuckDB's parallel reader saw another number of rows than the file has lines.
 
-        Where pieces of a file begin, DuckDB guesses whether that is inside quotes, looks for a row
-        that is whole, and drops without a word what it can not place: seen with quotes that do not
-        close, rows longer than its buffer, and a last piece without one whole row.
+        Where a thread's piece of the file begins, DuckDB guesses whether that is inside quotes, looks
+        for a whole row, and silently drops what fits neither guess. We saw that with quotes that do not
+        close, with rows longer than its buffer, and with a last piece that holds no whole row.
         """
-        if not self._in_pieces:
-            return False
-        self._in_pieces = False
-        if rows == self.dialect.rows:
-            return False
-        if not self.dialect.balanced:  # what follows the one too many, up to all of the file, is no row
+        return self._rows_unverified and rows != self.dialect.rows
+
+    def _use_one_thread(self) -> None:
+        """
+        Read a copy with a single thread from now on.
+
+        Raises:
+            FileRejected: a quote does not close, and may take any part of the file into one value.
+        """
+        self._rows_unverified = False
+        if not self.dialect.balanced:
             raise FileRejected("unbalanced quotes")
-        self._ended = engine.ended(*self._paths)
-        self._paths = [f"/proc/self/fd/{self._ended.fileno()}"]
+        self._copy = engine.terminated_copy(*self._paths)
+        self._paths = [f"/proc/self/fd/{self._copy.fileno()}"]
         self._open()
-        return True
 
-    def _unreadable(self) -> list[int]:
+    def _summary_tables(self) -> tuple[list[pa.Table], list[int]]:
+        """Return the rows of the macro `summary`, and how many rows could not be split, per file."""
+        self._forget_rejects()
+        return self._by_file("summary"), self._unreadable_counts()
+
+    def _unreadable_counts(self) -> list[int]:
         counts = [0] * len(self._paths)
-        found = self._connection.execute(
-            f"SELECT {engine.number(self._paths, 'file_path')}, count(DISTINCT line_byte_position)"
+        number = engine.file_number_sql(self._paths, "file_path")
+        unreadable = self._connection.execute(
+            f"SELECT {number}, count(DISTINCT line_byte_position)"
             " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
         )
-        for number, count in found.fetchall():
-            counts[number] = count
+        for file, count in unreadable.fetchall():
+            counts[file] = count
         return counts
 
-    def _forget(self) -> None:
+    def _forget_rejects(self) -> None:
+        # DuckDB appends to these tables: without this, one query's rejects would count in the next.
         for table in ("reject_errors", "reject_scans"):
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _by_file(self, macro: str) -> list[pa.Table]:
         with _rejecting():
             result: Any = self._connection.execute(f"FROM {macro}(?, ?, ?)", self._parameters)
-            with warnings.catch_warnings():  # it would rather plan a query twice than copy its result
+            with warnings.catch_warnings():
+                # The warning advises the relational API, which would plan the query a second time.
                 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
                 table = result.to_arrow_reader().read_all().combine_chunks()
         files = table["file"].to_numpy()
@@ -203,16 +228,16 @@ def reading(
     connection: Connection, descriptor: int, rules: Rules, *, gzipped: bool
 ) -> Iterator[Reading]:
     """
-    Open a file that `dialect.opened` opened, for reading by these rules.
+    Read a file that `landing.opening` opened, by these rules.
 
     Raises:
-        FileRejected: the file as a whole can not be read; the message says why.
+        FileRejected: the file as a whole cannot be read; the message says why.
     """
     with (
-        dialect.plain(descriptor, gzipped=gzipped) as (path, found),
-        closing(Reading(connection, [path], found, rules)) as opened,
+        dialect.plain(descriptor, gzipped=gzipped) as (path, file_dialect),
+        closing(Reading(connection, [path], file_dialect, rules)) as single,
     ):
-        yield opened
+        yield single
 
 
 @contextmanager

@@ -1,11 +1,11 @@
--- The rules: what a row must look like to count. One macro a column: *_reason says why not (NULL: fits).
--- The reader gives a view raw(cnpj, data_abertura, cidade, estado, capital_social), all text; the
--- same macros are called over a plain table by the tests. `file` is the number of the file that a row is
--- of, `text` the row as text, for the quarantine.
+-- The rules: when a row counts. Each column has a macro *_reason that returns why a value does not fit, or
+-- NULL. The reader defines the view raw(cnpj, data_abertura, cidade, estado, capital_social), all text; the
+-- tests call the same macros over a plain table. `file` is the number of the row's file, `text` is the row
+-- as text, for the quarantine.
 CREATE OR REPLACE TEMP VIEW raw AS
     SELECT 0 AS file, '' AS cnpj, '' AS data_abertura, '' AS cidade, '' AS estado, '' AS capital_social, '' AS text
     LIMIT 0;
--- The companies of which not every row counts: none if they were `counted` before, else the earliest.
+-- Companies of which not every row counts: no row if the company was `counted` before, else the first one.
 CREATE OR REPLACE TEMP TABLE watched (file BIGINT, company UBIGINT, counted BOOLEAN);
 
 CREATE OR REPLACE MACRO blank(v) AS trim(v, e' \t');
@@ -45,8 +45,8 @@ CREATE OR REPLACE MACRO company_of(c, usual) AS
 CREATE OR REPLACE MACRO check_digit(weighted) AS (11 - weighted % 11) % 11 % 10;
 CREATE OR REPLACE MACRO check_digits(w1, w2) AS
     check_digit(w1) * 10 + check_digit(w2 + 2 * check_digit(w1));
--- The digit at 10^k is n // 10^k - 10 * (n // 10^(k+1)), and -10 is 1 modulo 11: so each n // 10^k comes with
--- the weight of its last digit and that of the next one to the right. Where they add up to 11, it counts for nothing.
+-- The digit at 10^k is n // 10^k - 10 * (n // 10^(k+1)), and -10 is 1 modulo 11. So each n // 10^k gets the
+-- weight of its last digit plus that of the next digit to the right. It is left out where that sum is 11.
 CREATE OR REPLACE MACRO numeric_check_digits(n) AS check_digits(
       n // 10000000000000 * 9 + n // 1000000000000 * 7 + n // 100000000000 * 5
     + n // 1000000000 * 6 + n // 100000000 * 4 + n // 10000000 * 2
@@ -75,13 +75,13 @@ CREATE OR REPLACE MACRO data_abertura_reason(d, now) AS CASE
     WHEN instant(d) > now + INTERVAL 1 DAY THEN 'data_abertura: more than a day in the future'
 END;
 
--- A byte that is no UTF-8 came in as a character of escapes.py.
+-- A byte that is not UTF-8 arrives as a character of escapes.py.
 CREATE OR REPLACE MACRO utf8_reason(v) AS
     CASE WHEN regexp_matches(v, '[\x{10FE80}-\x{10FEFF}]') THEN 'row: invalid UTF-8' END;
 
--- cidade: becomes a Redis key, so nothing that could make it another key.
+-- cidade: becomes part of a Redis key, so no character may change which key that is.
 CREATE OR REPLACE MACRO city(c) AS nfc_normalize(trim(regexp_replace(c, '[ \pZ]+', ' ', 'g')));
--- Most are words of Latin letters, which one look tells.
+-- Most cities are words of Latin letters: one expression accepts them.
 CREATE OR REPLACE MACRO cidade_reason(c) AS CASE
     WHEN regexp_full_match(c, '([A-Za-zÀ-ÖØ-öø-ÿ]+[ ''-]){0,9}[A-Za-zÀ-ÖØ-öø-ÿ]+') AND length(c) <= 120 THEN NULL
     WHEN regexp_matches(c, '[\p{Cc}\p{Cf}]') THEN 'cidade: control character'
@@ -101,44 +101,44 @@ END;
 
 CREATE OR REPLACE MACRO place_reason(c, e) AS coalesce(cidade_reason(c), estado_reason(blank(e)));
 
--- capital_social: reais and cents, 0 to 999,999,999,999.99. In files separated by semicolons the
--- decimal comma; there a lone group of three after a point (1.234) could be either, so it is neither.
--- Thousands come in threes after one to three digits, so any other lone point is a decimal one (10.00).
-CREATE OR REPLACE MACRO plain(v, brazilian) AS CASE
-    WHEN NOT brazilian THEN v
+-- capital_social: reais and cents, 0 to 999,999,999,999.99. Files separated by semicolons have a decimal
+-- comma. There one point before three digits (1.234) may group thousands or be decimal: it is ambiguous.
+-- Groups have three digits after one to three digits, so any other lone point is decimal (10.00).
+CREATE OR REPLACE MACRO plain(v, decimal_comma) AS CASE
+    WHEN NOT decimal_comma THEN v
     WHEN regexp_full_match(v, '[0-9]{1,3}(\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(\.[0-9]{3}){2,}|[0-9]+(,[0-9]*)?')
     THEN replace(replace(v, '.', ''), ',', '.')
     WHEN regexp_full_match(v, '[0-9]+\.([0-9]{1,2}|[0-9]{4,})|[0-9]{4,}\.[0-9]{3}') THEN v
     ELSE 'ambiguous'
 END;
-CREATE OR REPLACE MACRO capital(v, brazilian) AS CASE
-    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+(\.[0-9]{1,2})?')
-    THEN try_cast(plain(v, brazilian) AS DECIMAL(14, 2))
+CREATE OR REPLACE MACRO capital(v, decimal_comma) AS CASE
+    WHEN regexp_full_match(plain(v, decimal_comma), '[0-9]+(\.[0-9]{1,2})?')
+    THEN try_cast(plain(v, decimal_comma) AS DECIMAL(14, 2))
 END;
-CREATE OR REPLACE MACRO capital_social_reason(v, brazilian) AS CASE
+CREATE OR REPLACE MACRO capital_social_reason(v, decimal_comma) AS CASE
     WHEN v = '' THEN 'capital_social: missing'
-    WHEN capital(v, brazilian) IS NOT NULL THEN NULL
+    WHEN capital(v, decimal_comma) IS NOT NULL THEN NULL
     WHEN regexp_full_match(v, '(?i)[+-]?(nan|inf|infinity)') THEN 'capital_social: not a finite number'
     WHEN regexp_full_match(v, '-[0-9.,]+') THEN 'capital_social: negative'
-    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+\.[0-9]{3,}')
+    WHEN regexp_full_match(plain(v, decimal_comma), '[0-9]+\.[0-9]{3,}')
     THEN 'capital_social: more than two decimals'
-    WHEN regexp_full_match(plain(v, brazilian), '[0-9]+(\.[0-9]{1,2})?')
+    WHEN regexp_full_match(plain(v, decimal_comma), '[0-9]+(\.[0-9]{1,2})?')
     THEN 'capital_social: above 999,999,999,999.99'
     WHEN regexp_full_match(v, '[0-9.,]*[0-9][0-9.,]*') THEN 'capital_social: ambiguous number'
     ELSE 'capital_social: not a number'
 END;
 
--- Every row of raw, read: `fits` when all but the place does. cidade and estado have few distinct
--- values, so they are looked at once a group (`summary`). Values in their usual form are seen to be so
--- by what is cheapest; the rules above are asked about all others, in a CASE, the only expression that
--- DuckDB evaluates for just those rows. Opened is in UTC: comparing instants costs a calendar each.
-CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
+-- Every row of raw with its values; `fits` says that all but the place fit. cidade and estado have few
+-- distinct values, so `summary` checks them once per group. A cheap expression reads values in their usual
+-- form. The rules above read all others, inside a CASE: nothing else is evaluated for just those rows.
+-- `opened` is a TIMESTAMP in UTC, as comparing TIMESTAMPTZ takes a calendar computation each.
+CREATE OR REPLACE MACRO rows_read(decimal_comma, now, strict) AS TABLE
     WITH usual AS (
         SELECT *,
                usual_number(cnpj) AS number0,
                CASE WHEN data_abertura LIKE '____-__-__T__:__:__Z'
                     THEN try_strptime(data_abertura, '%Y-%m-%dT%H:%M:%SZ') END AS opened0,
-               CASE WHEN NOT brazilian THEN try_cast(capital_social AS DECIMAL(14, 2)) END AS capital0
+               CASE WHEN NOT decimal_comma THEN try_cast(capital_social AS DECIMAL(14, 2)) END AS capital0
         FROM raw),
     valued AS (
         SELECT *,
@@ -146,7 +146,7 @@ CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
                CASE WHEN opened0 IS NULL THEN instant(blank(data_abertura)) AT TIME ZONE 'UTC'
                     ELSE opened0 END AS opened,
                CASE WHEN capital0 >= 0 AND capital0::VARCHAR = capital_social THEN capital0
-                    ELSE capital(blank(capital_social), brazilian) END AS capital
+                    ELSE capital(blank(capital_social), decimal_comma) END AS capital
         FROM usual),
     identified AS (
         SELECT *,
@@ -161,15 +161,15 @@ CREATE OR REPLACE MACRO rows_read(brazilian, now, strict) AS TABLE
                         AND (now + INTERVAL 1 DAY) AT TIME ZONE 'UTC', false) AS fits
     FROM identified;
 
--- One row per file and spelling of a place: what its rows add up to, and the companies in them.
-CREATE OR REPLACE MACRO summary(brazilian, now, strict) AS TABLE
+-- One row per file and spelling of a place: the sums of its rows, and their companies.
+CREATE OR REPLACE MACRO summary(decimal_comma, now, strict) AS TABLE
     WITH spelled AS (
         SELECT file, cidade, estado,
                count(*) AS rows,
                count(*) FILTER (wrong_digits) AS wrong_digits,
                sum(capital) FILTER (fits) AS total,
                list(company) FILTER (fits) AS companies
-        FROM rows_read(brazilian, now, strict)
+        FROM rows_read(decimal_comma, now, strict)
         GROUP BY file, cidade, estado)
     SELECT file, city(cidade) AS cidade, blank(estado) AS estado, rows, wrong_digits,
            place_reason(cidade, estado) IS NULL AND companies IS NOT NULL AS fits,
@@ -177,10 +177,11 @@ CREATE OR REPLACE MACRO summary(brazilian, now, strict) AS TABLE
            CASE WHEN fits THEN companies END AS companies
     FROM spelled;
 
--- What the rows that do not count add up to, negative. `raw` has the rows of `watched` alone, and their `line`.
-CREATE OR REPLACE MACRO surplus(brazilian, now, strict) AS TABLE
+-- The sums of the rows that do not count, negated: added to those of `summary`, they take these rows back.
+-- Here `raw` holds only rows of `watched` companies, with their `line`.
+CREATE OR REPLACE MACRO retraction(decimal_comma, now, strict) AS TABLE
     WITH fitting AS (
-        SELECT * FROM rows_read(brazilian, now, strict) JOIN watched USING (file, company)
+        SELECT * FROM rows_read(decimal_comma, now, strict) JOIN watched USING (file, company)
         WHERE fits AND place_reason(cidade, estado) IS NULL),
     counting AS (
         SELECT file, company, min(line) AS line FROM fitting WHERE NOT counted GROUP BY file, company),
@@ -192,23 +193,23 @@ CREATE OR REPLACE MACRO surplus(brazilian, now, strict) AS TABLE
            -total AS capital_social_total, -n AS quantidade_empresas
     FROM spelled;
 
--- The rows that do not fit, each with its first reason: its bytes, then the columns in their order.
-CREATE OR REPLACE MACRO rows_rejected(brazilian, now, strict) AS TABLE
+-- The rows that do not fit, each with its first reason: wrong bytes first, then the columns in order.
+CREATE OR REPLACE MACRO rows_rejected(decimal_comma, now, strict) AS TABLE
     SELECT file,
            coalesce(utf8_reason(concat(cnpj, data_abertura, cidade, estado, capital_social)),
                     cnpj_reason(blank(cnpj)),
                     CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
                     data_abertura_reason(blank(data_abertura), now),
                     place_reason(cidade, estado),
-                    capital_social_reason(blank(capital_social), brazilian)) AS reason,
+                    capital_social_reason(blank(capital_social), decimal_comma)) AS reason,
            text
-    FROM rows_read(brazilian, now, strict)
+    FROM rows_read(decimal_comma, now, strict)
     WHERE NOT fits OR place_reason(cidade, estado) IS NOT NULL;
 
--- The rows that do, one by one; empresa is what makes two rows the same company.
-CREATE OR REPLACE MACRO rows_fitting(brazilian, now, strict) AS TABLE
+-- The rows that fit, one by one; two rows with one `empresa` are of the same company.
+CREATE OR REPLACE MACRO rows_fitting(decimal_comma, now, strict) AS TABLE
     WITH numbered AS (
-        SELECT row_number() OVER () AS line, * FROM rows_read(brazilian, now, strict))
+        SELECT row_number() OVER () AS line, * FROM rows_read(decimal_comma, now, strict))
     SELECT line, bare(blank(cnpj))[1:12] AS empresa, city(cidade) AS cidade, blank(estado) AS estado,
            capital AS capital_social
     FROM numbered

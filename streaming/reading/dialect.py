@@ -1,8 +1,8 @@
 """
-How one file is written: its header, separator, encoding and line ends.
+Finds out how a file is written (header, separator, encoding, line ends), and makes it plain for DuckDB.
 
-DuckDB reads plain UTF-8 with one kind of line end, in place. Anything else (gzip, Windows-1252, bytes
-that are no UTF-8, mixed line ends, something before the header) is turned into that first, in an unnamed
+DuckDB reads plain UTF-8 with one kind of line end in place. Everything else (gzip, Windows-1252, bytes
+that are not UTF-8, mixed line ends, lines before the header) is first copied as such into an unnamed
 temporary file.
 """
 
@@ -10,13 +10,11 @@ import codecs
 import gzip
 import io
 import os
-import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO
 
 from streaming.errors import FileRejected
@@ -25,8 +23,8 @@ from streaming.reading.header import COLUMNS as COLUMNS
 from streaming.reading.header import HEADER_BYTES
 from streaming.reading.scan import SEPARATORS, chunks, scan
 
-PIECE_BYTES = 8_000_000  # of larger files DuckDB's threads read pieces
-# Deflate packs nothing more than 1032 times; companies, each with a CNPJ of its own, never 200 times.
+PIECE_BYTES = 8_000_000  # DuckDB's threads read a larger file in pieces
+# Deflate packs at most 1032 times. Companies have distinct CNPJs, and never pack 200 times.
 UNPACKED_BYTES = 64 * 1024 * 1024
 UNPACKED_RATIO = 200
 
@@ -34,11 +32,16 @@ UNPACKED_RATIO = 200
 @dataclass(frozen=True)
 class Dialect:
     """
-    What a reader has to know about a file; `header` keeps the file's order of columns.
+    What a reader has to know about a file.
 
-    `rows` is how many lines there are below the header, `balanced` whether quotes are even in number,
-    `in_pieces` whether the file is so large that it is read in pieces. `encoding` is that of the file;
-    what is read is UTF-8.
+    Attributes:
+        header: the names of the columns in the file's order, in small letters.
+        separator: `,` or `;`.
+        extra: the columns that are ignored.
+        rows: the number of lines below the header.
+        balanced: the number of quotes is even.
+        in_pieces: the file is so large that threads read it in pieces.
+        encoding: that of the file; DuckDB reads a copy in UTF-8 if it is another.
     """
 
     header: tuple[str, ...]
@@ -50,46 +53,9 @@ class Dialect:
     encoding: str = charset.UTF8
 
     @property
-    def brazilian(self) -> bool:
-        """Whether money is written 1.234,56: it is in files separated by semicolons."""
+    def decimal_comma(self) -> bool:
+        """Whether money is written 1.234,56, as it is in files separated by semicolons."""
         return self.separator == ";"
-
-
-class Changed(Exception):
-    """The file is gone, or not the one that was looked at."""
-
-
-@contextmanager
-def opened(path: Path, size: int, mtime: int) -> Iterator[int]:
-    """
-    Open a regular file, never through a link, and yield its descriptor.
-
-    Guarantee: when the block ends without an error, the file had this size (bytes) and mtime
-    (nanoseconds) from its beginning to its end.
-
-    Raises:
-        Changed: it is gone, or it has or came to have another size or mtime.
-        FileRejected: it is a directory, a link, a pipe or anything else but a file.
-        OSError: it may not be read.
-    """
-    # Non-blocking, so that a pipe without a writer does not hold the stream.
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Changed from None
-    except OSError:
-        _check(path.lstat(), size, mtime)
-        raise
-    try:
-        _check(os.fstat(descriptor), size, mtime)
-        try:
-            yield descriptor
-        except FileRejected:
-            _check(os.fstat(descriptor), size, mtime)  # broken, or only not finished?
-            raise
-        _check(os.fstat(descriptor), size, mtime)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -97,8 +63,8 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
     """
     Yield a path that DuckDB can read as plain UTF-8, and the dialect.
 
-    The encoding is that of the whole file, see `charset.of`; where that is UTF-8, bytes that are none
-    are escaped, see `escapes`. A first line `sep=;` or `sep=,` is skipped, and names the separator.
+    The whole file decides its encoding (`charset.detect`). If that is UTF-8, bytes that are not are
+    escaped (`escapes`). A first line `sep=;` or `sep=,` is skipped, and names the separator.
 
     Raises:
         FileRejected: empty, binary, broken gzip, UTF-16, or a header without the five columns.
@@ -110,38 +76,25 @@ def plain(descriptor: int, *, gzipped: bool) -> Iterator[tuple[str, Dialect]]:
             unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))
             _unpack(source, unpacked)
             source = unpacked
-        found = scan(source)
+        properties = scan(source)
         start = header.start(source)
-        dialect = _dialect(start, found.encoding)
-        if found.wide:  # DuckDB takes the square of that many columns to say that they are too many
+        dialect = _dialect(start, properties.encoding)
+        if properties.wide:  # DuckDB's time to report so many columns grows with their square
             raise FileRejected(f"a line with more than {SEPARATORS:,} separators")
         plain_header = start.before in (b"", codecs.BOM_UTF8)
-        if found.encoding != charset.UTF8 or found.broken or found.mixed or not plain_header:
+        if (
+            properties.encoding != charset.UTF8
+            or properties.broken
+            or properties.mixed
+            or not plain_header
+        ):
             copy = stack.enter_context(tempfile.TemporaryFile(buffering=0))
-            _normalise(source, copy, len(start.before), found.encoding)
+            _normalise(source, copy, len(start.before), properties.encoding)
             source = copy
         in_pieces = os.fstat(source.fileno()).st_size > PIECE_BYTES
-        rows = found.lines - 1 - (start.separator is not None)
-        dialect = replace(dialect, rows=rows, balanced=found.balanced, in_pieces=in_pieces)
+        rows = properties.lines - 1 - (start.separator is not None)
+        dialect = replace(dialect, rows=rows, balanced=properties.balanced, in_pieces=in_pieces)
         yield f"/proc/self/fd/{source.fileno()}", dialect
-
-
-def _check(status: os.stat_result, size: int, mtime: int) -> None:
-    # First: what became a link meanwhile has changed, and is rejected when it is looked at as one.
-    if (status.st_size, status.st_mtime_ns) != (size, mtime):
-        raise Changed
-    _check_kind(status)
-
-
-def _check_kind(status: os.stat_result) -> None:
-    kinds = {
-        stat.S_IFDIR: "a directory",
-        stat.S_IFLNK: "a symbolic link",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-    }
-    if not stat.S_ISREG(status.st_mode):
-        raise FileRejected(f"not a file: {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}")
 
 
 def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
@@ -149,7 +102,7 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
     try:
         for chunk in chunks(gzip.GzipFile(fileobj=source)):  # type: ignore[arg-type]
             target.write(chunk)
-            # A header without an end is no CSV: do not unpack gigabytes of zeros to learn that.
+            # A header without an end is not CSV: do not unpack gigabytes of zeros to learn that.
             if not checked and target.tell() > HEADER_BYTES:
                 header.start(target)
                 target.seek(0, io.SEEK_END)
@@ -161,16 +114,16 @@ def _unpack(source: IO[bytes], target: IO[bytes]) -> None:
 
 
 def _normalise(source: IO[bytes], target: IO[bytes], start: int, encoding: str) -> None:
-    """Copy what begins at this byte as UTF-8, with bytes that are none escaped and LF as line end."""
+    """Copy a file from this byte on: as UTF-8, wrong bytes escaped, LF as line end."""
     decoder = charset.decoder(encoding)
-    held = b""
+    pending = b""  # a CR at the end of a chunk, which may belong to a CRLF
     for chunk in chunks(source, start):
-        chunk, held = held + chunk, b""
+        chunk, pending = pending + chunk, b""
         if chunk.endswith(b"\r"):
-            chunk, held = chunk[:-1], b"\r"
+            chunk, pending = chunk[:-1], b"\r"
         chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         target.write(decoder.decode(chunk).encode())
-    target.write(decoder.decode(b"\n" if held else b"", final=True).encode())
+    target.write(decoder.decode(b"\n" if pending else b"", final=True).encode())
 
 
 def _dialect(start: header.Start, encoding: str) -> Dialect:

@@ -1,4 +1,9 @@
-"""DuckDB with the rules of `companies.sql`, and CSV files as what it selects from."""
+"""
+The DuckDB connection that knows the rules of `companies.sql`, and the SQL that reads CSV files.
+
+DuckDB's CSV reader guesses nothing: it would guess differently from file to file, and the same row would
+count in one and not in another.
+"""
 
 import os
 import shutil
@@ -19,39 +24,39 @@ from streaming.reading.scan import CHUNK
 
 Connection = duckdb.DuckDBPyConnection
 
-# No value is NULL: a row that is short must not pass for one with empty values, so NULL is
-# written as what no file can hold.
+# A short row must not pass for a row with empty values. So no value of a file may mean NULL: the text
+# for NULL is one that no file holds.
 NULL = uuid4().hex
 
-# What ends a row whose quotes do not close, as an error.
+# Makes a row whose quotes do not close an error.
 END = f'"{uuid4().hex}'
 
 
 @cache
-def connection(share: TaskResources) -> Connection:
-    """Return this process's DuckDB that knows the rules: making one takes as long as a small file."""
-    return connect(share)
+def connection(resources: TaskResources) -> Connection:
+    """Return this process's DuckDB with the rules; making one takes as long as reading a small file."""
+    return connect(resources)
 
 
-def renew(share: TaskResources) -> None:
-    """Give up this process's DuckDB: after an error inside it, it may answer nothing any more."""
-    broken = connection(share)
+def renew(resources: TaskResources) -> None:
+    """Replace this process's DuckDB: after an internal error it may refuse every further query."""
+    broken = connection(resources)
     connection.cache_clear()
     broken.close()
 
 
-def connect(share: TaskResources) -> Connection:
+def connect(resources: TaskResources) -> Connection:
     """
-    Return a DuckDB of its own that knows the rules.
+    Return a new DuckDB with the rules.
 
-    All readers of a machine (or container) together take half of its memory at most. Of a cluster's
-    readers there may be one a core.
+    All readers of a machine (or container) together use at most half of its memory. On a cluster up to
+    one reader per core may run on a machine.
     """
     cores = len(os.sched_getaffinity(0))
     config: dict[str, Any] = {
-        "threads": min(share.threads, cores),
-        "memory_limit": f"{50 / min(share.readers, cores)}%",
-        # For what does not fit. DuckDB would take the working directory: it may be read-only.
+        "threads": min(resources.threads, cores),
+        "memory_limit": f"{50 / min(resources.readers, cores)}%",
+        # DuckDB spills here. Its default is the working directory, which may be read-only.
         "temp_directory": scratch.plain(scratch.make(Path(tempfile.gettempdir()))),
     }
     connection = duckdb.connect(":memory:", config=config)
@@ -60,8 +65,8 @@ def connect(share: TaskResources) -> Connection:
     return connection
 
 
-def rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
-    """Return the SQL of all rows of files in one dialect, each with its text for the quarantine."""
+def rows_sql(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
+    """Return the SQL for all rows of files in one dialect, each with its text for the quarantine."""
     names = [n if n in COLUMNS else f"extra{i}" for i, n in enumerate(dialect.header)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     special = f'["{dialect.separator}\\r\\n]'
@@ -71,7 +76,7 @@ def rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
         for name in names
     )
     values = ", ".join(f"coalesce({name}, '') AS {name}" for name in COLUMNS)
-    file = number(paths, "filename") if len(paths) > 1 else "0"
+    file = file_number_sql(paths, "filename") if len(paths) > 1 else "0"
     return f"""
         SELECT {file} AS file, {values}, concat_ws('{dialect.separator}', {quoted}) AS text
         FROM read_csv({list(paths)}, auto_detect = false, header = true, delim = '{dialect.separator}',
@@ -80,12 +85,12 @@ def rows(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:
                       rejects_line_size_limit = 100000000)"""
 
 
-def ended(path: str) -> IO[bytes]:
+def terminated_copy(path: str) -> IO[bytes]:
     """
-    Return an unnamed copy of a file, for one thread to read.
+    Return an unnamed copy of a file, with END after its last row, for one thread to read.
 
-    Alone, a thread drops a last row whose quotes do not close, without a word. In the copy END closes
-    them, and makes an error of the row. After a row that is whole it is an open row itself, and dropped.
+    A single thread silently drops a last row whose quotes do not close. In the copy END closes them and
+    makes the row an error. After a whole row END is itself an open last row, and is dropped.
     """
     copy: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
     with Path(path).open("rb") as source:
@@ -96,6 +101,6 @@ def ended(path: str) -> IO[bytes]:
     return copy
 
 
-def number(paths: Sequence[str], path: str) -> str:
-    """Return the SQL of a file's number, by its path."""
-    return f"list_position({list(paths)}, {path}) - 1"
+def file_number_sql(paths: Sequence[str], column: str) -> str:
+    """Return the SQL for the number of the file whose path is in this column."""
+    return f"list_position({list(paths)}, {column}) - 1"

@@ -1,21 +1,21 @@
 """
-Bytes that are no UTF-8, as characters: a file with some is text, its rows judged like any others.
+Turns bytes that are not UTF-8 into characters and back, so that their rows are judged like all others.
 
-DuckDB rejects a row for a wrong byte only in a column it was asked for, so two queries can disagree
+DuckDB rejects a row with a wrong byte only if a query asks for its column, so two queries can disagree
 about one row. Here every wrong byte becomes one character of a private area of Unicode. In an ignored
-column it does no harm, in the others it fits no rule (`companies.sql`), and the byte can be had again.
+column it does no harm, in the others it fits no rule (`companies.sql`), and `restored` returns the byte.
 """
 
 import codecs
 
 FIRST = 0x10FE00
-"""What is added to a byte, 80 to FF, to get its character."""
+"""Added to a byte, 80 to FF, gives its character."""
 
 _BYTES = {FIRST + byte: 0xDC00 + byte for byte in range(0x80, 0x100)}
 
 
 def decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a decoder that fails at no byte: those that are not in the encoding become escapes."""
+    """Return a decoder that accepts every byte: those that the encoding does not know become escapes."""
     return codecs.getincrementaldecoder(encoding)("escapes")
 
 

@@ -1,4 +1,8 @@
-"""The header of a file: where it is, what separates it, and whether it has the columns."""
+"""
+Finds the header of a file, its separator, and the five columns.
+
+DuckDB has to be told the columns and the separator, so they are read before it.
+"""
 
 import codecs
 import csv
@@ -14,15 +18,16 @@ HEADER_BYTES = 1024 * 1024
 COLUMNS_READ = 1000
 HEADER_SHOWN = 100
 
-# Excel reads, and other programs write for it, a first line that names the separator. Programs that take
-# it for a row put it in quotes, or fill it up with separators.
+# Excel reads a first line `sep=;`, and other programs write it for Excel. Programs that take it for a
+# row put it in quotes, or fill it up with separators.
 _SEP = re.compile(rb'("?)sep=(.?)\1[,;\t ]*', re.IGNORECASE)
 
-csv.field_size_limit(HEADER_BYTES)  # or a header that is one long name to one of the separators fails
+# A header split at the wrong separator is one long name: csv's default limit would raise an error.
+csv.field_size_limit(HEADER_BYTES)
 
 
 class Start(NamedTuple):
-    """How a file begins: what is before its header, the header, and the separator named before it."""
+    """How a file begins: the bytes before its header, the header, and the separator named before it."""
 
     before: bytes
     header: bytes
@@ -31,7 +36,7 @@ class Start(NamedTuple):
 
 def start(source: IO[bytes]) -> Start:
     """
-    Return how a file begins; before its header may be blank lines, and one that names the separator.
+    Return how a file begins; blank lines, and a line that names the separator, may precede the header.
 
     Raises:
         FileRejected: there is no header: the file is empty, binary or UTF-16, or the line is too long.
@@ -58,7 +63,7 @@ def columns(start: Start, encoding: str) -> tuple[tuple[str, ...], str]:
     Return the names of the columns, in small letters, and the separator.
 
     Raises:
-        FileRejected: one of the five is missing or there twice, or there are too many.
+        FileRejected: one of the five columns is missing or doubled, or there are too many columns.
     """
     line = charset.decode(start.header, encoding)
     candidates = {}
@@ -97,7 +102,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _unfit(names: Sequence[str]) -> str | None:
-    """Return why these can not be the columns of a file."""
+    """Return why these cannot be the columns of a file, or None."""
     if len(names) > COLUMNS_READ:
         return f"{len(names):,} columns, more than {COLUMNS_READ:,}"
     if missing := [name for name in COLUMNS if name not in names]:

@@ -1,4 +1,8 @@
-"""Cities whose text was decoded in a wrong encoding before it came: counted and warned about."""
+"""
+Counts cities whose text was decoded in a wrong encoding before the file arrived.
+
+Their rows fit every rule and count, under a wrong name. So the service warns, and rejects nothing.
+"""
 
 from typing import TypedDict
 
@@ -27,7 +31,7 @@ _PATTERN = "|".join(
 
 
 class Mangled(TypedDict):
-    """How many rows, and one of their cities: shortened, and with nothing that a terminal obeys."""
+    """How many rows, and one of their cities, shortened and without control characters."""
 
     mangled: int
     mangled_example: str | None

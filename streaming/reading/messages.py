@@ -1,11 +1,15 @@
-"""What executors are told of a file, and what they answer."""
+"""
+Messages between the driver and its executors: which files to read and how, and what came of it.
+
+They are plain values, so that both sides can import them without DuckDB or Redis.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-# What of a file's own words one line of a log may hold.
+# How much text from a file one log line may hold: characters of a reason and of a name, and names.
 REASON = 500
 NAME = 60
 NAMES = 10
@@ -14,10 +18,10 @@ NAMES = 10
 @dataclass(frozen=True)
 class Rules:
     """
-    What is not the same for every row of every file.
+    The rules that depend on the run, not on the row.
 
     Attributes:
-        now: the instant `data_abertura` may lie at most a day after; with a time zone.
+        now: with a time zone; a `data_abertura` more than one day later rejects a row.
         strict: whether wrong CNPJ check digits reject a row.
     """
 
@@ -30,8 +34,8 @@ class Retraction:
     """
     Companies whose rows must be subtracted from a file's sums, as ledger blocks.
 
-    That is all rows of companies `counted` before, and all but the first row of companies `repeated` in
-    the file.
+    These are all rows of companies `counted` before, and all but the first row of companies `repeated`
+    in the file.
     """
 
     counted: dict[str, bytes]
@@ -43,9 +47,13 @@ class Source:
     """
     One file to summarise.
 
-    `number` names it in the summaries, `path` is its path in the landing zone, `location` is where
-    executors find it; `size` (bytes) and `mtime` (nanoseconds) are what it must still have. With
-    `surplus` only that is summarised, negative: what is to be added to the file's places.
+    Attributes:
+        number: names the file in the summaries.
+        path: its path in the landing zone.
+        location: where executors find it.
+        size: bytes; a file of another size has changed, and is not read.
+        mtime: nanoseconds since 1970; as with `size`.
+        retraction: if given, only the rows to subtract are summarised, as negative places.
     """
 
     number: int
@@ -53,12 +61,14 @@ class Source:
     location: str
     size: int
     mtime: int
-    surplus: Retraction | None = None
+    retraction: Retraction | None = None
 
 
 @dataclass(frozen=True)
 class TaskResources:
-    """How many threads, and what part of the memory, one of `readers` concurrent readers may use."""
+    """
+    How many threads, and what part of the machine's memory, one of `readers` concurrent readers may use.
+    """
 
     threads: int = 1
     readers: int = 1
@@ -67,14 +77,17 @@ class TaskResources:
 @dataclass(frozen=True)
 class Report:
     """
-    What reading one file came to.
+    The result of reading one file.
 
     Attributes:
-        outcome: `read`; `rejected` (as a whole, see `reason`); `changed` (it is not, or no longer, the
-            file it should be); `unreadable` (the system refused, see `reason`; it may work later); or
-            `failed` (reading it, even alone, raised what nobody expected; `reason` names it).
-        extra: names of columns that were ignored; of many the first, and how many more.
-        mangled: rows with a city that was decoded wrongly before it came, as `mangled_example`.
+        outcome: `read`; `rejected` (as a whole, see `reason`); `changed` (its size or time is not that
+            of the source); `unreadable` (the system refused, see `reason`; it may work later); or
+            `failed` (reading it, even alone, raised an unexpected error; `reason` names it).
+        read: rows, without the header.
+        rejected: rows that do not fit the rules.
+        wrong_digits: rows whose CNPJ has wrong check digits.
+        extra: names of ignored columns; of many the first, and how many more.
+        mangled: rows with a city that was decoded wrongly before it arrived, like `mangled_example`.
     """
 
     outcome: str

@@ -1,4 +1,8 @@
-"""What the bytes of a file are, seen in one pass: encoding, line ends, lines, quotes."""
+"""
+Finds the encoding, line ends, number of lines and quotes of a file in one pass over its bytes.
+
+DuckDB must be told the first two, and its number of rows is compared with the number of lines.
+"""
 
 import codecs
 from collections.abc import Iterator
@@ -15,11 +19,15 @@ SEPARATORS = 2000
 @dataclass(frozen=True)
 class Scan:
     """
-    What a file is made of.
+    The properties of a file's bytes.
 
-    `encoding`: `charset.UTF8` or `charset.WINDOWS`. `broken`: it is UTF-8 with bytes that are none.
-    `mixed`: its lines do not all end the same way. `lines`: how many, with the header. `balanced`: its
-    quotes are even in number. `wide`: a line has more than SEPARATORS of one kind.
+    Attributes:
+        encoding: `charset.UTF8` or `charset.WINDOWS`.
+        broken: the encoding is UTF-8, but some bytes are not.
+        mixed: the lines do not all end the same way.
+        lines: how many, with the header.
+        balanced: the number of quotes is even.
+        wide: a line has more than SEPARATORS of one kind.
     """
 
     encoding: str
@@ -31,14 +39,14 @@ class Scan:
 
 
 def chunks(source: IO[bytes], start: int = 0) -> Iterator[bytes]:
-    """Yield a file from this byte on, piece by piece."""
+    """Yield the bytes of a file from `start` on, in chunks."""
     source.seek(start)
     while chunk := source.read(CHUNK):
         yield chunk
 
 
 def scan(source: IO[bytes]) -> Scan:
-    """Look at all of a file once."""
+    """Return the properties of a file; reads all of it once, and again if its encoding is in doubt."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     valid, beyond_ascii, proven, wide, last = True, False, False, False, b""
     before = " "
@@ -68,7 +76,7 @@ def scan(source: IO[bytes]) -> Scan:
         except UnicodeDecodeError:
             valid = False
     certain = valid and (proven or not beyond_ascii)
-    encoding = charset.UTF8 if certain else charset.of(chunks(source))
+    encoding = charset.UTF8 if certain else charset.detect(chunks(source))
     return Scan(
         encoding=encoding,
         broken=encoding == charset.UTF8 and not valid,
@@ -80,7 +88,7 @@ def scan(source: IO[bytes]) -> Scan:
 
 
 def _wide(chunk: bytes) -> bool:
-    """Return whether a line, looked at if it is long, has more separators than any line should."""
+    """Return whether a long line in this chunk has more than SEPARATORS separators of one kind."""
     if b"\r" in chunk:
         chunk = chunk.replace(b"\r", b"\n")
     start = 0

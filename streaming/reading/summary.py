@@ -1,4 +1,8 @@
-"""A file in numbers, as the macro `summary` of `companies.sql` counts them."""
+"""
+The summary of one file: its row counts, its companies and its places.
+
+The macro `summary` of `companies.sql` counts per spelling of a place; this module adds up the file.
+"""
 
 from dataclasses import dataclass
 
@@ -22,12 +26,18 @@ PLACES = pa.schema(
 @dataclass(frozen=True)
 class Summary:
     """
-    A file in numbers.
+    The summary of one file.
 
-    `places` has one row per spelling of a place: cidade (text), estado (text), capital_social_total
-    (decimal, reais), quantidade_empresas (int64). Companies that are `repeated` inside the file are in
-    it as often as that: `Reading.surplus` tells how much that is too much. `mangled` is how many rows
-    have a city that looks wrongly decoded, as `mangled_example` does.
+    Attributes:
+        read: rows, whether they fit or not.
+        rejected: rows that do not fit.
+        wrong_digits: rows whose CNPJ has wrong check digits.
+        companies: the companies of the rows that fit.
+        repeated: those of them with more than one such row.
+        places: one row per spelling of a place: cidade (text), estado (text), capital_social_total
+            (decimal, reais), quantidade_empresas (int64). It counts every row, repeats included;
+            `Reading.retraction` returns what to subtract.
+        mangled: rows with a city that looks wrongly decoded, like `mangled_example`.
     """
 
     read: int
@@ -41,7 +51,7 @@ class Summary:
 
 
 def summed(table: pa.Table, unreadable: int) -> Summary:
-    """Sum up the rows of the macro `summary` for one file, and its rows that could not be split."""
+    """Return the summary of a file from its rows of the macro and its number of unreadable rows."""
     fitting = table.filter(table["fits"])
     ids = fitting["companies"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     ids = np.sort(ids.astype(np.uint64, copy=False))

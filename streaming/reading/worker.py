@@ -1,263 +1,162 @@
-"""The rows that files become on an executor; `features.summarise` describes them."""
+"""
+Reads files inside a Spark task, on an executor.
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
-from itertools import groupby
-from operator import itemgetter
+A task gets a list of files and returns Arrow tables; `pipeline.spark_jobs` describes their columns. What
+goes wrong with a file becomes its report, so that one file cannot fail the others of its task.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 
-from streaming.chunks import batches
-from streaming.domain import ledger
+from streaming.chunks import batches_by_size
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
-from streaming.landing import quarantine
+from streaming.landing import opening, quarantine
 from streaming.landing.local import is_packed
-from streaming.reading import charset, companies, dialect, engine
-from streaming.reading.companies import Reading
-from streaming.reading.dialect import PIECE_BYTES, Dialect
-from streaming.reading.messages import (
-    Report,
-    Retraction,
-    Rules,
-    Source,
-    TaskResources,
-    first_line,
-    shortened,
-)
-from streaming.reading.summary import PLACES, Summary
-
-_ARROW = pa.schema(
-    [
-        ("file", pa.int32()),
-        ("report", pa.string()),
-        ("block", pa.string()),
-        ("companies", pa.binary()),
-        ("repeated", pa.binary()),
-        *PLACES,
-    ]
-)
+from streaming.reading import companies, dialect, engine, query, result_tables
+from streaming.reading.dialect import PIECE_BYTES
+from streaming.reading.messages import Report, Rules, Source, TaskResources, first_line
+from streaming.reading.query import FileResult, OpenFile
 
 # Planning a query takes as long as reading some thousand rows: small files share one. All of them are
 # open meanwhile, each up to three times.
 FILES_AT_ONCE = 128
 
-Batches = Iterator[pa.RecordBatch]
+RecordBatches = Iterator[pa.RecordBatch]
 Tables = Iterator[pa.Table]
-Told = list[tuple[int, list[pa.Table]]]
-"""Of each file, how many rows were read, and what is told of it."""
 
 
-def read(sources: list[Source], rules: Rules, quarantine_dir: str, share: TaskResources) -> Batches:
-    """Yield the rows of these files, as `features.summarise` describes them."""
-    packed = [[source] for source in sources if is_packed(source.path)]  # who knows how large it is
-    plain = (source for source in sources if not is_packed(source.path))
-    for some in (*packed, *batches(plain, FILES_AT_ONCE, PIECE_BYTES)):
-        tables = _read(some, rules, Path(quarantine_dir), share)
-        whole = pa.concat_tables([_ARROW.empty_table(), *tables], promote_options="default")
-        yield from whole.combine_chunks().to_batches()
-
-
-def rows(sources: list[Source], rules: Sequence[Rules], share: TaskResources) -> Batches:
+def summarise(
+    sources: list[Source], rules: Rules, quarantine_dir: str, resources: TaskResources
+) -> RecordBatches:
     """
-    Yield the rows that fit, of one file after another, as `features.rows` describes them.
+    Yield the summaries of these files, as `spark_jobs.summarise` describes them.
+
+    Raises:
+        EnvironmentRefused: the quarantine cannot be written; no file is at fault.
+    """
+    # Nobody knows how large the content of a gzip file is, so each is read alone.
+    packed = [[source] for source in sources if is_packed(source.path)]
+    plain = (source for source in sources if not is_packed(source.path))
+    for batch in (*packed, *batches_by_size(plain, FILES_AT_ONCE, PIECE_BYTES)):
+        tables = list(_summarise(batch, rules, Path(quarantine_dir), resources))
+        yield from result_tables.in_schema(tables).combine_chunks().to_batches()
+
+
+def fitting_rows(
+    sources: list[Source], rules: Sequence[Rules], resources: TaskResources
+) -> RecordBatches:
+    """
+    Yield the rows that fit, of one file after another, as `spark_jobs.fitting_rows` describes them.
 
     Raises:
         FileChanged, FileRejected, RunFailed: a file was not read to its end; the message names it.
     """
-    connection = engine.connection(share)
+    connection = engine.connection(resources)
     for source in sources:
         try:
             with (
-                dialect.opened(Path(source.location), source.size, source.mtime) as descriptor,
+                opening.opened(Path(source.location), source.size, source.mtime) as descriptor,
                 companies.reading(
                     connection, descriptor, rules[source.number], gzipped=is_packed(source.path)
                 ) as reading,
             ):
-                for batch in reading.rows():
+                for batch in reading.fitting_rows():
                     file = pa.array([source.number] * len(batch), pa.int32())
                     names = ["file", *batch.schema.names]
                     yield pa.RecordBatch.from_arrays([file, *batch.columns], names=names)
-        except dialect.Changed:
+        except opening.Changed:
             raise FileChanged([source.path]) from None
         except (FileRejected, OSError) as error:
             raise FileRejected(f"{source.path}: {error}") from None
         except Exception as error:
-            engine.renew(share)
+            engine.renew(resources)
             raise RunFailed(f"{source.path}: {first_line(error)}") from error
 
 
-class Disagreement(Exception):
-    """Two readings of one file did not see the same rows."""
-
-
-@dataclass(frozen=True)
-class _Open:
-    """A file that is open; closing it looks whether it has changed meanwhile."""
-
-    source: Source
-    path: str
-    dialect: Dialect
-    closing: ExitStack
-
-
-def _read(sources: Sequence[Source], rules: Rules, directory: Path, share: TaskResources) -> Tables:
-    """Yield the rows of files that are open at once; those in one dialect are read as one."""
-    alike: dict[tuple[object, ...], list[_Open]] = {}
-    with ExitStack() as open_:
+def _summarise(
+    sources: Sequence[Source], rules: Rules, quarantine_dir: Path, resources: TaskResources
+) -> Tables:
+    """Open all of these files, and yield their result tables; one query reads files of one dialect."""
+    alike: dict[tuple[object, ...], list[OpenFile]] = {}
+    with ExitStack() as open_files:
         for source in sources:
             try:
                 file = _open(source)
             except EnvironmentRefused:
                 raise
             except Exception as error:
-                yield _failed(source, error, directory)
+                yield _failure(source, error, quarantine_dir)
             else:
-                open_.push(file.closing)
-                found = file.dialect
-                alone = source.number if found.in_pieces else None  # its rows are counted as a whole
-                alike.setdefault((found.header, found.separator, alone), []).append(file)
+                open_files.push(file.closing)
+                # Threads that read pieces may lose rows; only the count of a lone file shows it.
+                alone = source.number if file.dialect.in_pieces else None
+                key = file.dialect.header, file.dialect.separator, alone
+                alike.setdefault(key, []).append(file)
         for files in alike.values():
-            yield from _read_alike(files, rules, directory, share)
+            yield from _read_alike(files, rules, quarantine_dir, resources)
 
 
-def _open(source: Source) -> _Open:
-    with ExitStack() as closing:
-        descriptor = closing.enter_context(
-            dialect.opened(Path(source.location), source.size, source.mtime)
+def _open(source: Source) -> OpenFile:
+    with ExitStack() as stack:
+        descriptor = stack.enter_context(
+            opening.opened(Path(source.location), source.size, source.mtime)
         )
         gzipped = is_packed(source.path)
-        path, found = closing.enter_context(dialect.plain(descriptor, gzipped=gzipped))
-        return _Open(source, path, found, closing.pop_all())
+        path, file_dialect = stack.enter_context(dialect.plain(descriptor, gzipped=gzipped))
+        return OpenFile(source, path, file_dialect, stack.pop_all())
 
 
-def _read_alike(files: list[_Open], rules: Rules, directory: Path, share: TaskResources) -> Tables:
+def _read_alike(
+    files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
+) -> Tables:
     """
-    Yield the rows of files in one dialect.
+    Yield the result tables of files in one dialect; what fails costs only the file that makes it fail.
 
-    A file is read alone where one of them is no CSV, or anything else fails, and where it has not as
-    many rows as lines: seen with a quote that does not close, which DuckDB drops or not, depending on
-    the files before it. What fails alone costs that file alone.
-
-    Raises:
-        EnvironmentRefused: the quarantine can not be written, which is no fault of a file.
+    Files are read again, each alone, where their common query failed. A file is also read again where
+    it has not as many rows as lines: we saw that with a quote that does not close, whose row DuckDB
+    drops or keeps depending on the files before it.
     """
+    results = _results(files, rules, quarantine_dir, resources)
+    for number, file in enumerate(files):
+        if results is None or (len(files) > 1 and results[number].rows != file.dialect.rows):
+            yield from _read_alike([file], rules, quarantine_dir, resources)
+            continue
+        try:
+            file.closing.close()
+        except opening.Changed as error:
+            yield _failure(file.source, error, quarantine_dir)
+        else:
+            yield from results[number].tables
+
+
+def _results(
+    files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
+) -> list[FileResult] | None:
+    """Return the result of each file, a failure too if it is one file; None if several files failed."""
     try:
-        told = _told(files, rules, directory, share)
+        return query.read(files, rules, quarantine_dir, resources)
     except EnvironmentRefused:
         raise
     except Exception as error:
         if not isinstance(error, (FileRejected, OSError)):
-            engine.renew(share)
-        if len(files) == 1:
-            told = [(0, [_failed(files[0].source, error, directory)])]
-        else:
-            told = [(-1, [])] * len(files)
-    for file, (rows, tables) in zip(files, told, strict=True):
-        if len(files) > 1 and rows != file.dialect.rows:
-            yield from _read_alike([file], rules, directory, share)
-            continue
-        try:
-            file.closing.close()
-        except dialect.Changed as error:
-            yield _failed(file.source, error, directory)
-        else:
-            yield from tables
+            engine.renew(resources)
+        if len(files) > 1:
+            return None
+        return [FileResult(0, [_failure(files[0].source, error, quarantine_dir)])]
 
 
-def _told(files: list[_Open], rules: Rules, directory: Path, share: TaskResources) -> Told:
-    paths = [file.path for file in files]
-    with closing(Reading(engine.connection(share), paths, files[0].dialect, rules)) as reading:
-        again = files[0].source.surplus is not None
-        return _surplus(reading, files) if again else _summarised(reading, files, directory)
-
-
-def _summarised(reading: Reading, files: list[_Open], directory: Path) -> Told:
-    """Return the rows of each file; its rejected rows go to the quarantine, and what was there goes."""
-    summaries = reading.summaries()
-    rejected = reading.rejected() if any(s.rejected for s in summaries) else iter(())
-    by_file = groupby(sorted(rejected) if len(files) > 1 else rejected, itemgetter(0))
-    without = set(range(len(files)))
-    for number, rows in by_file:
-        without.remove(number)
-        file = files[number]
-        encoding = file.dialect.encoding
-        lines = ((reason, charset.escaped(raw, encoding)) for _, reason, raw in rows)
-        whole = _whole(lines, summaries[number].rejected)
-        quarantine.write(directory, file.source.path, whole, encoding)
-    for number in without:
-        quarantine.write(directory, files[number].source.path, _whole((), summaries[number].rejected))
-    told = []
-    for file, summary in zip(files, summaries, strict=True):
-        counts = (summary.read, summary.rejected, summary.wrong_digits)
-        tables = [
-            _blocks(file.source, summary),
-            _report(
-                file.source,
-                Report(
-                    "read",
-                    *counts,
-                    shortened(file.dialect.extra),
-                    mangled=summary.mangled,
-                    mangled_example=summary.mangled_example,
-                ),
-            ),
-            _of(file.source, summary.places),
-        ]
-        told.append((summary.read, tables))
-    return told
-
-
-def _whole(rows: Iterable[tuple[str, str]], rejected: int) -> Iterator[tuple[str, str]]:
-    """Yield rejected rows; fail where there are not as many as were counted before."""
-    count = 0
-    for row in rows:
-        count += 1
-        yield row
-    if count != rejected:
-        raise Disagreement(
-            f"{rejected} rejected rows were counted, then {count} were read; nothing of the file was "
-            "counted. This is an error of the service: report it, with the file"
-        )
-
-
-def _surplus(reading: Reading, files: list[_Open]) -> Told:
-    given = [file.source.surplus or Retraction({}, {}) for file in files]
-    counted = [ledger.unpack(surplus.counted) for surplus in given]
-    repeated = [ledger.unpack(surplus.repeated) for surplus in given]
-    counts = reading.counts() if len(files) > 1 else [0]
-    return [
-        (rows, [_of(file.source, places), _report(file.source, Report("read"))])
-        for rows, file, places in zip(counts, files, reading.surplus(counted, repeated), strict=True)
-    ]
-
-
-def _failed(source: Source, error: Exception, directory: Path) -> pa.Table:
+def _failure(source: Source, error: Exception, quarantine_dir: Path) -> pa.Table:
+    """Return the report of a file that was not read; a rejected file leaves no rows in quarantine."""
     if isinstance(error, FileRejected):
-        quarantine.write(directory, source.path, ())
-        return _report(source, Report("rejected", reason=str(error)))
-    if isinstance(error, OSError):
-        return _report(source, Report("unreadable", reason=error.strerror or str(error)))
-    if isinstance(error, dialect.Changed):
-        return _report(source, Report("changed"))
-    return _report(source, Report.failed(error))
-
-
-def _blocks(source: Source, summary: Summary) -> pa.Table:
-    members, repeated = ledger.pack(summary.companies), ledger.pack(summary.repeated)
-    table = {
-        "block": list(members),
-        "companies": list(members.values()),
-        "repeated": pa.array([repeated.get(block) for block in members], pa.binary()),
-    }
-    return _of(source, pa.table(table))
-
-
-def _report(source: Source, report: Report) -> pa.Table:
-    return _of(source, pa.table({"report": [json.dumps(asdict(report))]}))
-
-
-def _of(source: Source, table: pa.Table) -> pa.Table:
-    return table.append_column("file", pa.array([source.number] * len(table), pa.int32()))
+        quarantine.write(quarantine_dir, source.path, ())
+        report = Report("rejected", reason=str(error))
+    elif isinstance(error, OSError):
+        report = Report("unreadable", reason=error.strerror or str(error))
+    elif isinstance(error, opening.Changed):
+        report = Report("changed")
+    else:
+        report = Report.failed(error)
+    return result_tables.of_report(source, report)

@@ -1,4 +1,4 @@
-"""What goes wrong on a cluster without an error: said in a line, as nothing else says it."""
+"""Warnings about what goes wrong on a cluster without any error."""
 
 import threading
 import time
@@ -24,26 +24,26 @@ def is_local(master: str) -> bool:
 
 
 def watch(spark: SparkSession) -> None:
-    """Warn, once a minute, while no worker has the cores and the memory that are asked for."""
+    """Warn, once a minute, while no worker has the cores and the memory that the service requests."""
     threading.Thread(target=_watch, args=(spark,), daemon=True).start()
 
 
 def _watch(spark: SparkSession) -> None:
     due = time.monotonic() + PATIENCE
     conf = spark.sparkContext.getConf()
-    asked = {
+    requested = {
         "memory": conf.get("spark.executor.memory", "1g"),
         "cores": conf.get("spark.executor.cores", "any"),
     }
     try:
-        while True:
+        while spark.sparkContext._jsc is not None:
             if _executors(spark):
                 due = time.monotonic() + PATIENCE
             elif time.monotonic() > due:
                 log.warning(
                     "no worker has the memory and cores asked for: waiting for one; the master's page "
                     "shows what is free, spark-defaults.conf in SPARK_CONF_DIR asks for less",
-                    **asked,
+                    **requested,
                 )
                 due = time.monotonic() + AGAIN
             time.sleep(POLL)

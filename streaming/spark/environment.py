@@ -80,15 +80,17 @@ def spark() -> Path:
     Raises:
         EnvironmentRefused: its path is one that Java cannot load from.
     """
-    found = find_spec("pyspark")
-    assert found is not None and found.submodule_search_locations is not None
-    path = found.submodule_search_locations[0]
+    package = find_spec("pyspark")
+    assert package is not None and package.submodule_search_locations is not None
+    path = package.submodule_search_locations[0]
     try:
         path.encode()
     except UnicodeEncodeError:
-        odd = "is not UTF-8"
+        defect = "is not UTF-8"
     else:
-        odd = "has a ':'" if ":" in path else ""
-    if odd:
-        raise EnvironmentRefused(f"Java cannot load from {path!r}, whose name {odd}; move the program")
+        defect = "has a ':'" if ":" in path else ""
+    if defect:
+        raise EnvironmentRefused(
+            f"Java cannot load from {path!r}, whose name {defect}; move the program"
+        )
     return Path(path)

@@ -17,14 +17,14 @@ _INSTALL = (
 def find() -> str:
     """Return the java that Spark will run, or raise EnvironmentRefused."""
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin" if home else None)
-    if found is None and home:
+    program = shutil.which("java", path=f"{home}/bin" if home else None)
+    if program is None and home:
         raise EnvironmentRefused(
             f"there is no java in JAVA_HOME={home}; unset JAVA_HOME, or set it to Java {JAVA} or newer"
         )
-    if found is None:
+    if program is None:
         raise EnvironmentRefused(f"Java is missing; {_INSTALL}")
-    return found
+    return program
 
 
 def version() -> str:
@@ -36,16 +36,16 @@ def version() -> str:
     """
     program = find()
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [program, "-version"], capture_output=True, text=True, errors="replace", check=False
         )
     except OSError as error:
         raise EnvironmentRefused(f"{program} does not run: {error.strerror}; {_INSTALL}") from None
     # Other quotes may come first: java prints the options it takes from JAVA_TOOL_OPTIONS.
-    number = re.search(r'^\w+ version "([^"]+)"', done.stderr, re.MULTILINE)
-    if done.returncode or number is None:
-        lines = [line for line in done.stderr.splitlines() if not line.startswith(PICKED_UP)]
-        why = lines[0] if lines else f"exit code {done.returncode}"
+    number = re.search(r'^\w+ version "([^"]+)"', result.stderr, re.MULTILINE)
+    if result.returncode or number is None:
+        lines = [line for line in result.stderr.splitlines() if not line.startswith(PICKED_UP)]
+        why = lines[0] if lines else f"exit code {result.returncode}"
         raise EnvironmentRefused(f"{program} does not run: {why}; {_INSTALL}, and look at {_OPTIONS}")
     major = number[1].split(".")[0]
     if not major.isdigit() or int(major) < JAVA:

@@ -11,11 +11,8 @@ does. Nothing of PySpark is imported here: that is done while the JVM starts.
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
-import threading
-import time
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -24,24 +21,14 @@ from urllib.parse import quote
 import structlog
 
 from streaming import scratch
-from streaming.errors import EnvironmentRefused, Stopped
+from streaming.errors import EnvironmentRefused
 from streaming.spark import environment, java
+from streaming.spark.starting import NOISE, Starting, log_pipe
 
 HOME = Path(sys.prefix) / "share" / "city-features"
 
 _ARCHIVE = "classes.jsa"
 _COMMAND = "command.json"
-_POLL = 0.005
-_NOISE = (
-    "WARNING: Using incubator modules",  # Spark asks the JVM for them
-    *java.PICKED_UP,
-    "\tat ",  # where an exception came by: what it says comes before
-    "\t... ",
-    "nanobind:",  # DuckDB's bindings, about the interpreter's own end
-    " - leaked",
-    " - ... skipped",
-    "See https://nanobind",
-)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.spark.jvm")
 
@@ -54,66 +41,6 @@ def options() -> str:
     # It writes no figures for jps and jstat: a file that stays when it is killed.
     fast = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
     return f"-Dlog4j2.configurationFile=file://{logging} {fast}"
-
-
-def log_pipe() -> int:
-    """Return a descriptor to write to, to be closed after handing it on: lines become our log."""
-    reader, writer = os.pipe()
-    threading.Thread(target=_relay, args=(reader,), daemon=True).start()
-    return writer
-
-
-def _relay(descriptor: int) -> None:
-    with open(descriptor, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not line.startswith(_NOISE):
-                log.warning("spark", line=line.rstrip())
-
-
-def tmpdir_options(directory: str) -> list[str]:
-    """Return the options that make it the JVM's directory for what is temporary, and its home."""
-    # The user may have no home, and the JVM takes it from nowhere else.
-    return [f"-Djava.io.tmpdir={directory}", f"-Duser.home={directory}"]
-
-
-class Starting:
-    """A JVM on its way, with a directory for what it puts aside, which is the caller's to remove."""
-
-    def __init__(self, command: list[str], stderr: int) -> None:
-        self.directory = scratch.make()
-        self.plain = scratch.plain(self.directory)
-        self._told = self.directory / "gateway"
-        program, *rest = command
-        self.process = subprocess.Popen(
-            [program, *tmpdir_options(self.plain), *rest],
-            stdin=subprocess.PIPE,  # the JVM ends when this is closed, by whatever
-            stderr=stderr,
-            env={
-                **os.environ,
-                "SPARK_CONNECT_MODE": "0",
-                "SPARK_LOCAL_DIRS": self.plain,
-                "_PYSPARK_DRIVER_CONN_INFO_PATH": f"{self.plain}/{self._told.name}",
-            },
-            # Signals to the group are for the program, which ends the JVM when it is done with it.
-            process_group=0,
-        )
-
-    def gateway(self, stop: threading.Event | None = None) -> tuple[int, str]:
-        """
-        Wait for it, and return the port and the secret of its gateway.
-
-        Raises:
-            RuntimeError: it ended at once.
-            Stopped: `stop` was set before it was there.
-        """
-        while not self._told.exists():
-            if stop is not None and stop.is_set():
-                raise Stopped("stopped while Spark started; nothing was begun")
-            if self.process.poll() is not None:
-                raise RuntimeError(f"Java ended with {self.process.returncode}")
-            time.sleep(_POLL)
-        port, length = struct.unpack_from("!ii", said := self._told.read_bytes())
-        return port, said[8 : 8 + length].decode()
 
 
 def start(*, prepared: bool = True) -> Starting:
@@ -129,11 +56,35 @@ def start(*, prepared: bool = True) -> Starting:
         if prepared and (place / _COMMAND).exists():
             try:
                 program, *rest = json.loads((place / _COMMAND).read_text())
-                return Starting([program, f"-XX:SharedArchiveFile={place / _ARCHIVE}", *rest], writer)
+                archive = f"-XX:SharedArchiveFile={place / _ARCHIVE}"
+                return Starting(lambda options: [program, *options, archive, *rest], writer)
             except (OSError, ValueError) as error:
                 log.info("the JVM does not start as prepared", place=str(place), why=str(error))
         java.version()
-        return Starting(_command(java.find(), options()), writer)
+        java_program, *plain = _command(java.find(), options())
+        return Starting(lambda options: [java_program, *options, *plain], writer)
+    finally:
+        os.close(writer)
+
+
+def submit(master: str) -> Starting:
+    """
+    Start the JVM of a cluster's driver as spark-submit does, with what spark-defaults.conf says.
+
+    Raises:
+        EnvironmentRefused: there is no Java that Spark can use.
+    """
+    java.version()
+    program = str(environment.spark() / "bin" / "spark-submit")
+    settings = ["--conf", f"spark.master={master}", "--conf"]
+    writer = log_pipe()
+
+    def command(temporary: list[str]) -> list[str]:
+        java_options = " ".join([options(), *temporary])
+        return [program, *settings, f"spark.driver.extraJavaOptions={java_options}", "pyspark-shell"]
+
+    try:
+        return Starting(command, writer)
     finally:
         os.close(writer)
 
@@ -157,7 +108,9 @@ class Preparing:
         self._making = scratch.make(HOME, ".making-")
         archive = f"-XX:ArchiveClassesAtExit={self._making / _ARCHIVE}"
         try:
-            self.starting = Starting([program, archive, "-Xlog:disable", *rest], subprocess.DEVNULL)
+            self.starting = Starting(
+                lambda options: [program, *options, archive, "-Xlog:disable", *rest], subprocess.DEVNULL
+            )
         except BaseException:
             scratch.remove(self._making)
             raise
@@ -173,7 +126,7 @@ class Preparing:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
-        scratch.remove(self.starting.directory)
+        self.starting.end()
         if not (self._making / _ARCHIVE).exists():
             raise RuntimeError("Java wrote no archive")
         (self._making / _COMMAND).write_text(json.dumps(self._command))
@@ -184,9 +137,7 @@ class Preparing:
 
     def give_up(self) -> None:
         """End the JVM, and leave nothing."""
-        self.starting.process.kill()
-        self.starting.process.wait()
-        scratch.remove(self.starting.directory)
+        self.starting.end()
         scratch.remove(self._making)
 
 
@@ -194,20 +145,20 @@ def _command(program: str, opts: str) -> list[str]:
     """Return the command that spark-submit would start the driver's JVM with."""
     jars = ":".join(map(str, _jars()))
     submit = ["org.apache.spark.deploy.SparkSubmit", "--conf", f"spark.driver.extraJavaOptions={opts}"]
-    done = subprocess.run(
+    result = subprocess.run(
         [program, "-cp", jars, "org.apache.spark.launcher.Main", *submit, "pyspark-shell"],
         env={**os.environ, "SPARK_SCALA_VERSION": "2.13"},
         capture_output=True,
         check=False,
         encoding="utf-8",
     )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if not line.startswith(_NOISE)]
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if not line.startswith(NOISE)]
         raise EnvironmentRefused(
             f"{program} does not start Spark: {(lines or ['no reason given'])[0]}; "
             "city-features check looks at Java"
         )
-    command = [part.strip("\n") for part in done.stdout.split("\0") if part.strip()]
+    command = [part.strip("\n") for part in result.stdout.split("\0") if part.strip()]
     # One by one and in order: the archive is good for just these.
     return [part.replace(f"{environment.spark() / 'jars'}/*", jars) for part in command]
 
@@ -220,13 +171,13 @@ def _place() -> Path:
 
 def _key(program: str, opts: str) -> str:
     """Return a name for all that a prepared start depends on."""
-    looked = [
+    program_files = [
         (str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in (Path(program).resolve(), *_jars())
     ]
     names = ("SPARK_", "JAVA_", "_JAVA_", "JDK_")
     without = ("SPARK_MASTER", "SPARK_LOCAL_DIRS")
-    around = sorted((k, v) for k, v in os.environ.items() if k.startswith(names) and k not in without)
-    return sha256(repr((program, opts, looked, around)).encode()).hexdigest()[:16]
+    environ = sorted((k, v) for k, v in os.environ.items() if k.startswith(names) and k not in without)
+    return sha256(repr((program, opts, program_files, environ)).encode()).hexdigest()[:16]
 
 
 def _jars() -> list[Path]:

@@ -1,24 +1,23 @@
 """The Spark session: what it needs, and nothing it does not."""
 
-import logging
 import os
-import pwd
 import re
+import signal
 import socket
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkConf
 from pyspark.errors import PySparkException
-from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from streaming import scratch
 from streaming.errors import EnvironmentRefused
 from streaming.settings import Settings
-from streaming.spark import cluster, environment, java, jvm
+from streaming.spark import cluster, environment, gateway, jvm
+from streaming.spark.starting import Starting
 
 _FILE_MANAGER = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -28,25 +27,53 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.spark.sessio
 
 
 def start(
-    settings: Settings, starting: jvm.Starting | None = None, stop: threading.Event | None = None
+    settings: Settings, starting: Starting | None = None, stop: threading.Event | None = None
 ) -> SparkSession:
     """
     Start Spark, in a JVM that may be on its way, or return the session that runs already.
+
+    After `stop` another session can start in the same process. Signal handlers stay as they were.
 
     Raises:
         Stopped: `stop` was set while the JVM started.
         EnvironmentRefused: there is no Java 17 or newer, the machine lacks something else, or the master
             cannot be reached.
     """
-    # Py4J tells the root logger, which would print it, whatever it raises too.
-    logging.getLogger().addHandler(logging.NullHandler())
+    gateway.silence()
     local = cluster.is_local(settings.spark_master)
     environment.adopt(local=local)
     if settings.spark_master.startswith("spark://"):
-        _look(settings.spark_master)
-    if SparkContext._gateway is None:
-        gateway = _local(starting or jvm.start(), stop) if local else _cluster(settings.spark_master)
-        SparkContext._ensure_initialized(gateway=gateway)
+        _require_reachable(settings.spark_master)
+    if not gateway.is_open():
+        _start_jvm(settings.spark_master, starting, stop)
+    try:
+        with _sigint_kept():
+            spark = SparkSession.builder.config(conf=_configuration(settings, local)).getOrCreate()
+    except (PySparkException, Py4JJavaError) as error:  # the latter: no master there
+        why = cause(error)
+        gateway.close()
+        raise EnvironmentRefused(
+            f"Spark did not start at {settings.spark_master}: {why}; {_advice(local, why)}"
+        ) from None
+    # It would print a traceback when the JVM goes: that is said otherwise.
+    spark.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
+    if not local:
+        cluster.watch(spark)
+    return spark
+
+
+@contextmanager
+def _sigint_kept() -> Iterator[None]:
+    """Put the handler of Ctrl-C back: PySpark's is for a shell, and asks a JVM that may be gone."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+
+
+def _configuration(settings: Settings, local: bool) -> SparkConf:
     conf = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -74,20 +101,7 @@ def start(
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         conf |= {"spark.executorEnv.TMPDIR": os.environ["SPARK_LOCAL_DIRS"]}
     conf |= {"spark.app.name": "city-features", "spark.master": settings.spark_master}
-    configured = SparkConf().setAll(list(conf.items()))
-    try:
-        spark = SparkSession.builder.config(conf=configured).getOrCreate()
-    except (PySparkException, Py4JJavaError) as error:  # the latter: no master there
-        why = cause(error)
-        _end()
-        raise EnvironmentRefused(
-            f"Spark did not start at {settings.spark_master}: {why}; {_advice(local, why)}"
-        ) from None
-    # It would print a traceback when the JVM goes: that is said otherwise.
-    spark.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
-    if not local:
-        cluster.watch(spark)
-    return spark
+    return SparkConf().setAll(list(conf.items()))
 
 
 def stop(spark: SparkSession) -> None:
@@ -97,20 +111,17 @@ def stop(spark: SparkSession) -> None:
     A JVM that is all of Spark has nothing to end in good order: it is killed, which takes no time. Its
     workers end with it.
     """
-    context = spark.sparkContext
-    if str(context.master).startswith("local"):
-        logging.disable()  # Py4J would tell that it is gone
-    else:
+    if not cluster.is_local(str(spark.sparkContext.master)):
         spark.stop()
-    _end()
+    gateway.close()
 
 
 def is_alive() -> bool:
     """Return whether Spark's JVM runs."""
-    return SparkContext._gateway is not None and SparkContext._gateway.proc.poll() is None
+    return gateway.is_alive()
 
 
-def _look(masters: str) -> None:
+def _require_reachable(masters: str) -> None:
     """Refuse masters of which none answers: Spark would try for a minute, and not say why."""
     failed = []
     for place in masters.removeprefix("spark://").split(","):
@@ -135,15 +146,6 @@ def _advice(local: bool, why: str) -> str:
     return "is SPARK_MASTER right, and the cluster there?"
 
 
-def _end() -> None:
-    gateway = SparkContext._gateway
-    assert gateway is not None
-    gateway.proc.kill()
-    gateway.proc.wait()
-    scratch.remove(gateway.directory)
-    os.environ.pop("SPARK_LOCAL_DIRS", None)
-
-
 def cause(error: Exception) -> str:
     """Return the line of a Spark error that says what happened."""
     lines = [line.strip().removeprefix(": ") for line in str(error).splitlines() if line.strip()]
@@ -160,59 +162,25 @@ def cause(error: Exception) -> str:
     return lines[0] if lines else "no reason given"
 
 
-def _local(starting: jvm.Starting, stop: threading.Event | None) -> Any:
-    """Return the gateway of a JVM on its way; of another one, started as Spark does, if it fails."""
+def _start_jvm(master: str, starting: Starting | None, stop: threading.Event | None) -> None:
+    """Let PySpark use a new JVM; if it does not start as prepared, one that starts as Spark does."""
+    is_local = cluster.is_local(master)
+    starting = starting or (jvm.start() if is_local else jvm.submit(master))
     try:
-        port, secret = starting.gateway(stop)
-    except RuntimeError as error:
-        log.info("the JVM does not start as prepared", why=str(error))
-        scratch.remove(starting.directory)
-        starting = jvm.start(prepared=False)
         try:
-            port, secret = starting.gateway(stop)
-        except RuntimeError as again:
-            scratch.remove(starting.directory)
-            raise EnvironmentRefused(
-                f"Spark did not start: {again}; city-features check looks at Java"
-            ) from None
-    os.environ["SPARK_LOCAL_DIRS"] = starting.plain
-    os.environ |= {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
-    try:
-        gateway = launch_gateway()  # type: ignore[no-untyped-call]
-    finally:
-        for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):  # of no other process's business
-            del os.environ[name]
-    gateway.proc, gateway.directory = starting.process, starting.directory
-    _name_user(gateway)
-    return gateway
-
-
-def _cluster(master: str) -> Any:
-    """Return the gateway of a JVM that spark-submit starts, with what spark-defaults.conf says."""
-    java.version()
-    directory = scratch.make()
-    os.environ["SPARK_LOCAL_DIRS"] = plain = scratch.plain(directory)
-    options = " ".join([jvm.options(), *jvm.tmpdir_options(plain)])
-    conf = SparkConf().set("spark.driver.extraJavaOptions", options).set("spark.master", master)
-    writer = jvm.log_pipe()
-    try:
-        gateway = launch_gateway(conf, {"stderr": writer})  # type: ignore[no-untyped-call]
-    except (PySparkException, OSError) as error:
-        scratch.remove(directory)
+            gateway.open_(starting, stop)
+        except RuntimeError as error:
+            if not is_local:
+                raise
+            log.info("the JVM does not start as prepared", why=str(error))
+            starting.end()
+            starting = jvm.start(prepared=False)
+            gateway.open_(starting, stop)
+    except RuntimeError as error:
+        starting.end()
         raise EnvironmentRefused(
-            f"Spark did not start: {cause(error)}; city-features check looks at Java"
+            f"Spark did not start: {error}; city-features check looks at Java"
         ) from None
-    finally:
-        os.close(writer)
-    gateway.directory = directory
-    _name_user(gateway)
-    return gateway
-
-
-def _name_user(gateway: Any) -> None:
-    """Give a user without an entry in passwd a name: Hadoop wants one, and looks nowhere else."""
-    try:
-        pwd.getpwuid(os.getuid())
-    except KeyError:
-        users = gateway.jvm.org.apache.hadoop.security.UserGroupInformation
-        users.setLoginUser(users.createRemoteUser(f"uid-{os.getuid()}"))
+    except BaseException:  # Ctrl-C too: nobody else would end the JVM
+        starting.end()
+        raise

@@ -1,30 +1,48 @@
 """
-The keys of the service in Redis that are no features: names and patterns.
+The keys of the service in Redis: names and patterns.
 
-The keys of features are templates in `domain/catalogue.py`. Every key here has a `:`, which no city's
-name has. FEATURE_PREFIX is put before all of them (`Store.key`).
+Those of features are templates in `domain/catalogue.py`, the others are here. These have a `:`, which no
+city's name has. FEATURE_PREFIX is put before all of them (`Store.key`).
 """
 
-VERSION = "ingest:version"
-"""String: how many batches were committed."""
-COMMIT = "ingest:commit"
-"""String: the id of the last commit; a restored or flushed Redis has another one at the same version."""
-FILES = "ingest:files"
-"""Hash: path of a file → its record (JSON)."""
-FORMAT = "ingest:format"
-"""String: the version of rules and keys that everything was written with."""
-REBUILD = "ingest:rebuild"
-"""String: the id of the rebuild that is under way, or was interrupted."""
+from streaming.domain import catalogue
+from streaming.domain.catalogue import Place
 
+VERSION = "ingest:version"
+COMMIT = "ingest:commit"
+FILES = "ingest:files"
+FORMAT = "ingest:format"
+REBUILD = "ingest:rebuild"
 LEDGERS = "ledger:*"
 REBUILDS = "rebuild:*"
 
+EXAMPLE = Place("São Paulo", "SP")
+
 
 def ledger(block: str) -> str:
-    """Return the key of a block of the ledger: a string, the roaring bitmap of counted companies."""
+    """Return the key of a block of the ledger."""
     return f"ledger:{block}"
 
 
 def rebuild(id: str) -> str:
     """Return what is put before the keys that a rebuild fills until the switch."""
     return f"rebuild:{id}:"
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Return every key, those of features by an example: name, type, content (docs/architecture.md)."""
+    features = [(g.key_of(EXAMPLE._asdict()), "hash", g.about) for g in catalogue.GROUPS]
+    return [
+        *features,
+        (VERSION, "string", "how many commits there were"),
+        (
+            COMMIT,
+            "string",
+            "the id of the last commit: a Redis that was flushed or restored has another",
+        ),
+        (FILES, "hash", "path → record of the file, as JSON"),
+        (FORMAT, "string", "the version of rules and keys that all of it was written with"),
+        (ledger("<block>"), "string", "the counted companies of 65,536 CNPJ roots, as a roaring bitmap"),
+        (REBUILD, "string", "the id of a rebuild that is under way or was interrupted"),
+        (rebuild("<id>") + "…", "as above", "the keys that a rebuild fills until the switch"),
+    ]

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from streaming.chunks import batched
-from streaming.domain import catalogue, ledger
+from streaming.domain import catalogue, features, ledger
 from streaming.domain.features import FIELDS, Features
 from streaming.domain.file import File
 from streaming.domain.records import Commit, Record, load, record_prefix
@@ -167,20 +167,20 @@ class Store:
 
         Of one city, only its own keys are read: its name, and its municipality in each state.
         """
-        groups = [g for g in catalogue.GROUPS if set(FIELDS) <= set(g.fields)]
+        groups = features.groups()
         if cidade is None:
             hashes = self._hashes(self.keys("*", kind="hash"))
         else:
             named = [g for g in groups if "cidade" in g.dimensions]
             places = [{"cidade": cidade, "estado": estado} for estado in catalogue.UFS]
             hashes = self._hashes({g.key_of(place) for g in named for place in places})
-        features = []
+        shown = []
         for key, values in hashes.items():
             group = catalogue.group_of(key)
             if group in groups and values.keys() >= set(FIELDS):
                 with naming(self.key(key)):
-                    features.append(Features.of(group, key, values))
-        return features
+                    shown.append(Features.of(group, key, values))
+        return shown
 
     @answered
     def hashes(self) -> dict[str, dict[str, str]]:

@@ -1,0 +1,117 @@
+"""A feature group is one value: what is registered is ingested, shown, audited, verified and rebuilt."""
+
+import json
+import threading
+from datetime import datetime
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from streaming.app.cli import app
+from streaming.domain import catalogue
+from streaming.domain.catalogue import FeatureGroup
+from streaming.domain.results import Difference
+from streaming.jobs import audit, verify
+from streaming.jobs.rebuild import Rebuild
+from tests.harness import Service, row
+
+STATES = FeatureGroup("states", "estado:{estado}", "of a state")
+COUNTRY = FeatureGroup("countries", "pais:BR", "of the country", total=None, mean=None, at=None)
+ZERO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def states(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """A service with two more groups, which ingested two files."""
+    monkeypatch.setattr(catalogue, "GROUPS", (*catalogue.GROUPS, STATES, COUNTRY))
+    service.put(
+        "a.csv", [row(1, "1.00"), row(2, "2.05", "Mossoró", "RN"), row(3, "9.00", "Belém", "PB")]
+    )
+    service.run()
+    service.put("b.csv", [row(4, "0.01"), row(1, "1.00")])
+    service.run()
+    return service
+
+
+def differences(service: Service) -> list[Difference]:
+    return audit.compare(service.settings, service.store(), lambda: service.spark).differences
+
+
+def hashes(service: Service) -> dict[str, dict[str, str]]:
+    return {
+        key: {field.decode(): value.decode() for field, value in service.redis.hgetall(key).items()}
+        for key in ("estado:RN", "estado:PB", "pais:BR")
+    }
+
+
+def test_a_registered_group_is_ingested(states: Service) -> None:
+    stored = hashes(states)
+    assert {key: values.pop("atualizado_em", None) is None for key, values in stored.items()} == {
+        "estado:RN": False,
+        "estado:PB": False,
+        "pais:BR": True,
+    }
+    assert stored == {
+        "estado:RN": {
+            "capital_social_total": "3.06",
+            "quantidade_empresas": "3",
+            "capital_social_medio": "1.02",
+        },
+        "estado:PB": {
+            "capital_social_total": "9.00",
+            "quantidade_empresas": "1",
+            "capital_social_medio": "9.00",
+        },
+        "pais:BR": {"quantidade_empresas": "4"},
+    }
+
+
+def test_a_registered_group_is_shown(states: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert states.settings.redis_url is not None
+    monkeypatch.setenv("REDIS_URL", states.settings.redis_url.get_secret_value())
+    try:
+        shown = json.loads(CliRunner().invoke(app, ["show", "--json"]).stdout)["features"]
+    finally:
+        structlog.reset_defaults()  # its log went to the runner's stderr, which is closed
+    (state,) = [f for f in shown if f["key"] == "estado:RN"]
+    assert (state["cidade"], state["estado"], state["capital_social_total"]) == (None, "RN", "3.06")
+
+
+def test_a_registered_group_is_audited(states: Service) -> None:
+    assert differences(states) == []
+    states.redis.hset("estado:RN", "capital_social_total", "3.07")
+    states.redis.delete("estado:PB")
+    states.redis.hset("pais:BR", "quantidade_empresas", "5")
+    assert differences(states) == [
+        Difference("estado:PB", None, "no such key", "9.00"),
+        Difference("estado:RN", "capital_social_total", "3.07", "3.06"),
+        Difference("pais:BR", "quantidade_empresas", "5", "4"),
+    ]
+
+
+def test_a_registered_group_is_verified(states: Service) -> None:
+    store = states.store()
+    assert verify.differences(store.features(), store.records(), ZERO) == []
+    states.redis.hset(
+        "estado:RN", mapping={"capital_social_total": "3.09", "capital_social_medio": "1.03"}
+    )
+    assert verify.differences(store.features(), store.records(), ZERO) == [
+        "estado:RN: capital_social_total is not that of its municipalities"
+    ]
+
+
+def test_a_registered_group_is_rebuilt(states: Service) -> None:
+    before = hashes(states)
+    states.redis.delete("estado:PB", "pais:BR")
+    states.redis.hset("estado:SP", "capital_social_total", "1.00")  # nothing in the files says so
+    rebuild = Rebuild(
+        states.settings, states.store(), lambda: states.spark, threading.Event(), lambda _: None
+    )
+    assert rebuild.run().cities == 3
+    after = hashes(states)
+    for values in (*before.values(), *after.values()):
+        values.pop("atualizado_em", None)
+    assert after == before
+    assert not states.redis.exists("estado:SP")
+    assert differences(states) == []

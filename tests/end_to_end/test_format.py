@@ -1,0 +1,118 @@
+"""The format of what is in Redis: another one stops before anything is written; `rebuild` migrates."""
+
+import base64
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from streaming.domain.catalogue import Place, Sums
+from streaming.domain.records import Commit
+from streaming.domain.results import Format
+from streaming.errors import FormatRefused
+from streaming.jobs import audit, run
+from streaming.jobs.rebuild import Rebuild
+from streaming.jobs.status import status
+from streaming.store import formats
+from tests.harness import Service, dumped, row
+
+DUMP = Path(__file__).parent.parent / "data" / "format-1"
+"""What version 0.1.0 left in Redis, before formats were kept, and the files it was made from."""
+
+
+@pytest.fixture
+def first(service: Service) -> Service:
+    """A service over what version 0.1.0 left."""
+    stored = json.loads((DUMP / "redis.json").read_text())
+    for key, value in stored.items():
+        if isinstance(value, str):
+            service.redis.set(key, value)
+        elif "base64" in value:
+            service.redis.set(key, base64.b64decode(value["base64"]))
+        else:
+            service.redis.hset(key, mapping=value)
+    for path, record in stored["ingest:files"].items():
+        target = service.settings.landing_zone / path
+        shutil.copy(DUMP / path, target)
+        os.utime(target, ns=(0, json.loads(record)["mtime"]))
+    return service
+
+
+def rebuild(service: Service) -> int:
+    store = service.store()
+    made = Rebuild(service.settings, store, lambda: service.spark, threading.Event(), lambda _: None)
+    return made.run().version
+
+
+def test_what_was_filled_before_formats_were_kept_goes_on(first: Service) -> None:
+    assert first.store().format() == 1
+    before = first.features()
+    assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
+    assert first.run() == []
+    first.put("c.csv", [row(9, "0.01")])
+    assert [(o.file, o.new) for o in first.run()] == [("c.csv", 1)]
+    assert first.redis.get("ingest:format") == b"1"
+    assert first.features() == before | {
+        "Natal": ("100.00", "2", "50.00"),
+        "Natal/RN": ("100.00", "2", "50.00"),
+    }
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_another_format_stops_a_run_before_anything_is_written(
+    first: Service, monkeypatch: pytest.MonkeyPatch, follow: bool
+) -> None:
+    monkeypatch.setattr(formats, "FORMAT", 2)
+    first.put("c.csv", [row(9, "0.01")])
+    before = dumped(first.redis)
+
+    with pytest.raises(FormatRefused, match=r"format 1, and this version has 2.*city-features rebuild"):
+        run.run(first.settings, first.store(), lambda _: None, follow=follow)
+
+    assert dumped(first.redis) == before
+
+
+def test_the_merge_itself_looks_at_the_format(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = service.store()
+    commit = Commit(0, "2026-11-24T12:00:00+00:00", {Place("Natal", "RN"): Sums(companies=1)}, {}, {})
+    store.merge(commit)
+    monkeypatch.setattr(formats, "FORMAT", 2)
+    before = dumped(service.redis)
+    with pytest.raises(FormatRefused, match="format 1"):
+        store.merge(Commit(1, commit.at, commit.increments, {}, {}))
+    service.redis.delete("ingest:format")
+    with pytest.raises(FormatRefused, match="format 1"):
+        store.merge(Commit(1, commit.at, commit.increments, {}, {}))
+    service.redis.set("ingest:format", "1")
+    assert dumped(service.redis) == before
+
+
+def test_a_newer_format_asks_for_a_newer_version(service: Service) -> None:
+    service.redis.set("ingest:format", "99")
+    with pytest.raises(
+        FormatRefused, match=r"format 99.*Use the version of city-features that filled it"
+    ):
+        service.store().require_format()
+    with pytest.raises(FormatRefused, match="format 99"):
+        audit.compare(service.settings, service.store(), lambda: service.spark)
+
+
+def test_a_rebuild_migrates_in_one_switch(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FORMAT", 2)
+    before = first.features()
+
+    assert rebuild(first) == 3
+
+    assert (first.redis.get("ingest:format"), first.features()) == (b"2", before)
+    assert first.run() == []
+    assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
+
+
+def test_status_shows_the_format(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FORMAT", 2)
+    assert status(first.settings, first.store()).format == Format(1, 2)
+    first.redis.flushall()
+    assert status(first.settings, first.store()).format == Format(None, 2)

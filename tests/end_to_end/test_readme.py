@@ -1,0 +1,123 @@
+"""The commands in the documents do what is said there, and none is left out."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from streaming.app.cli import app
+from streaming.settings import Settings
+from tests.harness import ROOT
+
+README = ROOT / "README.md"
+SETTINGS = ROOT / "docs" / "settings.md"
+# A newcomer types them in this order.
+DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
+PROGRAM = ("city-features", ".venv/bin/city-features")
+
+
+def commands() -> list[str]:
+    """Return the program's commands in the shell blocks of the documents, in order."""
+    commands = []
+    for document in DOCUMENTS:
+        text = document.read_text("utf-8")
+        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                command = line.removeprefix("$ ").partition(" #")[0].strip()
+                if command.split(" ")[0] in PROGRAM:
+                    commands.append(command)
+    return commands
+
+
+def rows(document: Path) -> list[str]:
+    """Return the rows of the tables in a document."""
+    return [line for line in document.read_text("utf-8").splitlines() if line.startswith("|")]
+
+
+def leaves(group: typer.Typer) -> list[str]:
+    """Return every command the program has, as it is typed."""
+
+    def walk(command: object, name: str) -> Iterator[str]:
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield name
+        else:
+            for part, child in below.items():
+                yield from walk(child, f"{name} {part}".strip())
+
+    return list(walk(typer.main.get_command(group), ""))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A checkout of what the commands need, and nothing else, with a server of its own."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("landing_zone", "checkpoints"):
+        (tmp_path / name).mkdir()
+    program = tmp_path / ".venv" / "bin" / "city-features"
+    program.parent.mkdir(parents=True)
+    python = f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)}"
+    program.write_text(f'#!/bin/sh\n{python} -m streaming "$@"\n')
+    program.chmod(0o755)
+    yield tmp_path
+    subprocess.run([program, "redis", "stop"], cwd=tmp_path, check=False, capture_output=True)
+
+
+@pytest.mark.spark
+def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
+    path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    printed = []
+    for command in commands():
+        assert "--follow" not in command, f"{command!r} does not end: show it in the table instead"
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=directory,
+            env={**os.environ, "PATH": path, "SPARK_MASTER": "local[2]"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        printed.append(done.stdout)
+    assert len(printed) >= 10, "too few commands of the program in the documents"
+    assert "195000.00" in "".join(printed)
+    assert "novas_empresas.csv" in "".join(printed)
+
+
+def test_every_command_has_a_line_in_the_readme() -> None:
+    for command in leaves(app):
+        pattern = rf"^\|.*`{re.escape(command)}\b"
+        assert any(re.search(pattern, row) for row in rows(README)), f"README.md has no {command!r}"
+
+
+def test_every_command_in_the_documents_is_one_of_the_program() -> None:
+    known = leaves(app)
+    for command in commands():
+        arguments = " ".join(shlex.split(command)[1:])
+        assert any(f"{arguments} ".startswith(f"{name} ") for name in known), command
+
+
+def test_every_setting_has_a_line_in_the_settings() -> None:
+    for name in Settings.model_fields:
+        pattern = f"| `{name.upper()}` |"
+        assert any(
+            row.startswith(pattern) for row in rows(SETTINGS)
+        ), f"{SETTINGS} has no {name.upper()}"
+
+
+def test_defaults_in_the_settings_are_those_of_the_program() -> None:
+    spelled = {"False": "off", "None": ""}
+    documented = {cells[1].strip(" `"): cells[2] for row in rows(SETTINGS) if (cells := row.split("|"))}
+    for name, field in Settings.model_fields.items():
+        if name != "quarantine":  # it follows from another setting
+            value = field.default
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            assert documented[name.upper()].strip(" `") == spelled.get(text, text), name

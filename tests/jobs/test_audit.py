@@ -1,0 +1,164 @@
+"""The audit: every field of every key, computed again from the files."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from streaming.domain import results
+from streaming.domain.results import Difference
+from streaming.errors import RunFailed
+from streaming.jobs import audit
+from tests import oracle
+from tests.harness import Program, Service, row
+
+
+def audited(service: Service) -> results.Audit:
+    return audit.compare(service.settings, service.store(), lambda: service.spark)
+
+
+@pytest.fixture
+def filled(service: Service) -> Service:
+    """Two commits: repeats inside a file, across files and across commits, rejected rows and files."""
+    service.put("z.csv", [row(1, "1.00"), row(2, "2.50"), row(1, "9.00", "Belém", "PA")])
+    service.put("a.csv.gz", [row(2, "8.00"), row(3, "0.10", "Belém", "PB"), row(4, "-1")])
+    service.put("no.csv", "nothing here\n")
+    service.run()
+    service.put(
+        "old.csv", [row(1, "7.00"), row(5, "0.01", "Belém", "PA")], mtime=time.time() - 10 * 24 * 3600
+    )
+    service.run()
+    return service
+
+
+def test_an_audit_of_what_was_counted_finds_no_difference(filled: Service) -> None:
+    assert audited(filled) == results.Audit(2, 4, 3, 2, [], [])
+
+
+def test_of_nothing_there_is_nothing_to_differ_and_no_spark_is_started(service: Service) -> None:
+    found = audit.compare(service.settings, service.store(), lambda: pytest.fail("started"))
+    assert found == results.Audit(0, 0, 0, 0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "value"),
+    [
+        ("Natal", "capital_social_total", "3.51"),
+        ("Natal", "capital_social_total", "3.5"),
+        ("Natal/RN", "quantidade_empresas", "3"),
+        ("Belém", "capital_social_medio", "0.05"),
+        ("Belém/PB", "atualizado_em", "2026-01-01T00:00:00.000000+00:00"),
+        ("Natal", "outro", "1"),
+        ("Natal", "capital_social_total", "much"),
+    ],
+)
+def test_each_field_that_is_not_the_same_is_named(
+    filled: Service, key: str, field: str, value: str
+) -> None:
+    before = filled.redis.hget(key, field)
+    filled.redis.hset(key, field, value)
+    was = before.decode() if before else None
+    assert audited(filled).differences == [Difference(key, field, value, was)]
+
+
+def test_missing_and_surplus_keys_are_named_and_hashes_of_others_are_not(filled: Service) -> None:
+    filled.redis.delete("Natal")
+    filled.redis.copy("Belém/PA", "Recife/PE")
+    filled.redis.hset("Olinda", "quantidade_empresas", "1")
+    filled.redis.hset("session", "user", "1")
+    assert audited(filled).differences == [
+        Difference("Natal", None, "no such key", "3.50"),
+        Difference("Olinda", None, "", "no such key"),
+        Difference("Recife/PE", None, "0.01", "no such key"),
+    ]
+
+
+def test_companies_that_were_counted_twice_are_found(filled: Service) -> None:
+    """What a lost ledger would do."""
+    filled.redis.delete(*filled.redis.keys("ledger:*"))
+    filled.put("again.csv", [row(1, "1.00")])
+    filled.run()
+    assert {(d.key, d.field) for d in audited(filled).differences} == {
+        (key, field)
+        for key in ("Natal", "Natal/RN")
+        for field in (
+            "capital_social_total",
+            "quantidade_empresas",
+            "capital_social_medio",
+            "atualizado_em",
+        )
+    }
+
+
+def test_a_file_that_is_gone_is_noted_with_what_it_had_brought(filled: Service) -> None:
+    (filled.settings.landing_zone / "old.csv").unlink()
+    found = audited(filled)
+    assert found.notes == ["old.csv: gone or changed after 1 companies of it were counted"]
+    assert {d.key for d in found.differences} == {"Belém", "Belém/PA"}
+
+
+def test_a_file_that_was_overwritten_is_noted_and_differs_by_what_is_lost(service: Service) -> None:
+    service.put("a.csv", [row(1), row(2)])
+    service.run()
+    service.put("a.csv", [row(2), row(3)])
+    service.run()
+    found = audited(service)
+    assert found.notes == ["a.csv: overwritten after 2 companies of it were counted"]
+    assert {d.key for d in found.differences} == {"Natal", "Natal/RN"}
+
+
+def test_files_that_wait_are_not_expected_in_redis(filled: Service) -> None:
+    filled.put("later.csv", [row(9, cidade="Recife", estado="PE")])
+    assert audited(filled) == results.Audit(2, 4, 3, 2, [], [])
+
+
+def test_a_row_is_judged_by_the_day_it_was_ingested(service: Service) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=1, seconds=8)).isoformat()
+    service.put("a.csv", [row(1), (row(2)[0], soon, "Natal", "RN", "5.00")])
+    assert [o.rejected for o in service.run()] == [1]
+    while datetime.now(UTC) + timedelta(days=1) < datetime.fromisoformat(soon):
+        time.sleep(0.1)
+    assert audited(service).differences == []
+
+
+def test_companies_are_the_same_in_whatever_form_they_are_written(service: Service) -> None:
+    service.put(
+        "a.csv",
+        oracle.text([("12.345.678/0001-95", "2025-01-01", " São  Paulo", "SP", "1.00")])
+        + "12345678000199,2025-01-01,Natal,RN,2.00\n12ABC34501DE35,2026-08-01,Natal,RN,4.00\n"
+        + "12.ABC.345/01DE-35,2026-08-01,Natal,RN,8.00\n",
+    )
+    service.put(
+        "b.csv", "cnpj;data_abertura;cidade;estado;capital_social\n12345678000195;2025-01-01;X;SP;1\n"
+    )
+    service.run()
+    found = audited(service)
+    assert (found.companies, found.differences) == (2, [])
+
+
+def test_a_file_that_can_no_longer_be_read_as_it_was_stops_the_audit_and_is_named(
+    filled: Service,
+) -> None:
+    path = filled.settings.landing_zone / "a.csv.gz"
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(RunFailed, match=r"a\.csv\.gz: broken gzip"):
+        audited(filled)
+
+
+def test_the_program_exits_with_1_on_a_difference_and_tells_it(
+    service: Service, program: Program
+) -> None:
+    service.put("a.csv", [row(1, "10.00")])
+    service.run()
+    said = program.json("audit")
+    assert {k: said[k] for k in ("ok", "cities", "differences")} == {
+        "ok": True,
+        "cities": 1,
+        "differences": [],
+    }
+    service.redis.hset("Natal", "capital_social_total", "10.01")
+    out = program("audit", code=1).stdout
+    assert "Natal" in out and "10.01" in out and "10.00" in out and "1 differences" in out
