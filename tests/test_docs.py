@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from streaming.domain import catalogue
-from streaming.store import keys
-
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -85,10 +82,3 @@ def test_every_decision_is_in_the_list() -> None:
     decisions = ROOT / "docs" / "decisions"
     listed = [target for target, _ in links(decisions / "README.md")]
     assert listed == sorted(decisions.glob("[0-9]*.md"))
-
-
-def test_every_kind_of_key_is_in_the_table_of_keys() -> None:
-    rows = [line.split("|")[1].strip() for line in prose(ROOT / "docs/architecture.md") if "|" in line]
-    known = [group.key for group in catalogue.GROUPS]
-    known += [keys.VERSION, keys.COMMIT, keys.FILES, keys.FORMAT, keys.REBUILD, keys.ledger("<block>")]
-    assert [key for key in known if f"`{key}`" not in rows] == []
