@@ -83,7 +83,7 @@ def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
             env={**os.environ, "PATH": path, "SPARK_MASTER": "local[2]"},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         printed.append(done.stdout)
