@@ -5,6 +5,9 @@ BIN := .venv/bin
 WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadgroup
 
+# Of our own modules, too, Python keeps what it compiled: hundreds of processes load them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
 

@@ -108,7 +108,7 @@ def rename(quarantine_dir: Path, file: str, new: str) -> None:
 
 
 def keep(quarantine_dir: Path, files: Iterable[str]) -> None:
-    """Remove the rejected rows of all files but these."""
+    """Remove the rejected rows of all files except these."""
     kept = {_path(quarantine_dir, file) for file in files}
     for path in _all(quarantine_dir):
         if path not in kept:

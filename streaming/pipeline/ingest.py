@@ -133,7 +133,7 @@ class Ingest:
             )
             by_path = dict(zip(counted, verdicts, strict=True))
             increments = batch.increments(by_path)
-        # Changed files get no record, so the next look finds them; unreadable and failed are reported.
+        # A changed file gets no record, so the next look finds it; other failures are reported.
         new_records = {}
         for order, file in enumerate(unrecorded):
             report = reports[file.path]

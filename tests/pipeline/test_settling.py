@@ -69,7 +69,7 @@ def test_a_file_renamed_in_is_whole_at_once(zone: Path) -> None:
     assert settled(zone, now(zone), 3600)
 
 
-@pytest.mark.parametrize("at", [1_000_000_000, time.time() + 86_400])
+@pytest.mark.parametrize("at", [1_000_000_000, time.time() + 86_400], ids=["past", "future"])
 def test_a_file_copied_with_its_times_is_whole_at_once(zone: Path, at: float) -> None:
     (zone / "x.csv").write_text("a\n")
     os.utime(zone / "x.csv", (at, at))
@@ -266,7 +266,7 @@ def test_half_a_row_inside_gzip_is_waited_for_too(zone: Path) -> None:
     assert all(watcher.settled(file) for file in files_.values())
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"a" * 99)[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"a" * 99)[:-9]], ids=["none", "cut"])
 def test_a_broken_gzip_file_is_rejected_not_waited_for(zone: Path, content: bytes) -> None:
     (zone / "x.csv.gz").write_bytes(content)
     finished_off(zone / "x.csv.gz")

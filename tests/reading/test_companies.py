@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import os
 import socket
 import tempfile
@@ -564,6 +565,7 @@ def test_whatever_follows_a_header_no_row_is_lost_and_nothing_fails(rest: bytes)
             "a line with more than 2,000 separators",
         ),
     ],
+    ids=itertools.count(),
 )
 def test_a_file_that_is_no_csv_of_companies_is_rejected_with_its_reason(
     reader: Reader, content: bytes, reason: str
@@ -576,7 +578,7 @@ def test_a_file_that_is_no_csv_of_companies_is_rejected_with_its_reason(
     assert bool(shown) == reason.startswith(("missing", "column", "header"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", bytes(3_000_000)])
+@pytest.mark.parametrize("content", [b"", b"\n", bytes(3_000_000)], ids=itertools.count())
 def test_a_gzip_file_of_nothing_is_rejected(reader: Reader, content: bytes) -> None:
     with pytest.raises(FileRejected, match=r"^(empty|binary) file$"):
         reader(gzip.compress(content), "x.csv.gz")
