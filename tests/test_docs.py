@@ -82,3 +82,12 @@ def test_every_decision_is_in_the_list() -> None:
     decisions = ROOT / "docs" / "decisions"
     listed = [target for target, _ in links(decisions / "README.md")]
     assert listed == sorted(decisions.glob("[0-9]*.md"))
+
+
+def test_reliability_names_modules_and_tests_that_exist() -> None:
+    tables = "\n".join(line for line in prose(ROOT / "docs" / "reliability.md") if line.startswith("|"))
+    tests = {path.stem for path in ROOT.glob("tests/**/test_*.py")}
+    assert set(re.findall(r"`(test_\w+)`", tables)) - tests == set()
+    modules = set(re.findall(r"`([\w/]+\.(?:py|lua|sql))`", tables))
+    assert len(modules) > 10
+    assert [name for name in modules if not (ROOT / "streaming" / name).is_file()] == []
