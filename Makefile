@@ -21,15 +21,15 @@ run: java venv ## install what is missing into .venv, ingest the example, show t
 	$(BIN)/city-features redis cli hgetall "São Paulo"
 	@$(MAKE) --no-print-directory prepared
 
-check: lint ## in a minute: lint, then the tests that need no Spark, no Redis and no Airflow
+check: lint ## lint, then the tests that need no Spark, Redis or Airflow (a minute)
 	@# Without Java, a test that needs it and is not marked fails.
 	JAVA_HOME=/nowhere $(BIN)/pytest -q -n auto --hypothesis-profile check \
 	  -m "not (spark or redis or airflow or slow or long)" $(ARGS)
 
-test: java lint prepared ## lint, then every test of a promise (some: make test ARGS="-k ledger")
+test: java lint prepared ## lint, then every test that guards a promise (some: make test ARGS="-k ledger")
 	$(BIN)/pytest $(PARALLEL) -m "not long" $(ARGS)
 
-test-all: java lint prepared ## make test, and the long rest: benchmarks, a cluster, processes killed at every moment
+test-all: java lint prepared ## the same and the long rest: benchmarks, a cluster, processes killed at every moment
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 chaos: java dev prepared ## inject faults hundreds of times, compare to the cent (some: make chaos ARGS="--only kills")
