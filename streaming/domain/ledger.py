@@ -108,11 +108,11 @@ def decide(files: Iterable[Companies], seen: Companies) -> tuple[list[Verdict], 
         new, repeats = 0, {}
         for name, members in companies.items():
             before = now.get(name, BitMap64())
-            again = members & before
-            if again:
-                repeats[name] = again
-            if len(again) < len(members):
-                new += len(members) - len(again)
+            counted = members & before
+            if counted:
+                repeats[name] = counted
+            if len(counted) < len(members):
+                new += len(members) - len(counted)
                 now[name] = before | members
                 grown.add(name)
         verdicts.append(Verdict(new, repeats))

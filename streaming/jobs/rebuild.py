@@ -119,9 +119,9 @@ class Rebuild:
                 rebuild_namespace.begin(self._store, self._id)
             failed = self._ingest(landed, within, records)
             landed = [file for file in landed if file.path not in failed]
-            left = {file.path for file in landed} - within.recorded(landed)
-            if left:
-                log.info("changed while being read: again", files=sorted(left))
+            changed = {file.path for file in landed} - within.recorded(landed)
+            if changed:
+                log.info("changed while being read: again", files=sorted(changed))
                 continue
             try:
                 version, cities = rebuild_namespace.switch(self._store, within, position, self._id)

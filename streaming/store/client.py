@@ -38,7 +38,7 @@ class VerifiedTLSConnection(redis.SSLConnection):
     A connection over TLS on which the server has answered once, in the time a connection may take.
 
     With TLS 1.3 the server looks at the client's certificate when the client's handshake is done
-    already. If it says no, the next write fails, mostly before anything reads what it said.
+    already. If it refuses, the next write fails, mostly before anything reads the reason.
     """
 
     def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
@@ -47,12 +47,12 @@ class VerifiedTLSConnection(redis.SSLConnection):
         try:
             with suppress(OSError):  # reading tells why
                 wrapped.sendall(b"PING\r\n")
-            said = b""
-            while not said.endswith(b"\n"):
+            reply = b""
+            while not reply.endswith(b"\n"):
                 more = wrapped.recv(1024)
                 if not more:
                     raise ConnectionResetError("closed before the first reply")
-                said += more
+                reply += more
         except OSError:
             wrapped.close()
             raise
@@ -119,15 +119,15 @@ def translated(place: str) -> Iterator[None]:
 
 def _refusal(error: BaseException | None) -> str | None:
     """Return what is wrong and what to do, if TLS is what failed and trying again is no use."""
-    found = _tls(error)
-    if found is None:
+    tls_error = _tls(error)
+    if tls_error is None:
         return None
-    if isinstance(found, ssl.SSLCertVerificationError):
+    if isinstance(tls_error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate is not accepted ({found.verify_message.rstrip('.')}): REDIS_URL needs "
+            f"its certificate is not accepted ({tls_error.verify_message.rstrip('.')}): REDIS_URL needs "
             "the CA that signed it (?ssl_ca_certs=/path/to/ca.pem) and a host that it was made for"
         )
-    reason = (found.reason or "no reason given").replace("_", " ").lower()
+    reason = (tls_error.reason or "no reason given").replace("_", " ").lower()
     if "alert" in reason and (" certificate" in reason or "unknown ca" in reason):
         return (
             f"it does not accept our certificate ({reason}): REDIS_URL needs one that it knows "

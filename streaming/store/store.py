@@ -80,34 +80,33 @@ class Store:
 
     def _records(self, key: str, paths: Sequence[str] | None) -> dict[str, Record]:
         if paths is None:
-            found = {_text(path): value for path, value in self.client.hgetall(key).items()}
+            stored = {_text(path): value for path, value in self.client.hgetall(key).items()}
         elif paths:
-            found = dict(zip(paths, self.client.hmget(key, list(paths)), strict=True))
+            stored = dict(zip(paths, self.client.hmget(key, list(paths)), strict=True))
         else:
-            found = {}
-        return {p: load(value) for p, value in found.items() if value}
+            stored = {}
+        return {path: load(value) for path, value in stored.items() if value}
 
     @answered
     def recorded(self, landed: Sequence[File]) -> set[str]:
         """Return the paths of those files that have a record as they are now."""
         key = self.key(keys.FILES)
-        found = set()
-        for some in batched(landed, RECORDS_AT_ONCE):
+        paths = set()
+        for chunk in batched(landed, RECORDS_AT_ONCE):
             with naming(key):
-                values = self.client.hmget(key, [file.path for file in some])
-            pairs = zip(some, values, strict=True)
-            found |= {
-                file.path for file, value in pairs if (value or b"").startswith(record_prefix(file))
-            }
-        return found
+                values = self.client.hmget(key, [file.path for file in chunk])
+            for file, value in zip(chunk, values, strict=True):
+                if value is not None and value.startswith(record_prefix(file)):
+                    paths.add(file.path)
+        return paths
 
     @answered
     def companies(self, blocks: Iterable[str]) -> ledger.Companies:
         """Return the companies counted so far in these blocks of the ledger."""
         seen: ledger.Companies = {}
-        for some in batched(list(blocks), BLOCKS_AT_ONCE):
-            values = self.client.mget([self.key(keys.ledger(name)) for name in some])
-            for name, value in zip(some, values, strict=True):
+        for chunk in batched(list(blocks), BLOCKS_AT_ONCE):
+            values = self.client.mget([self.key(keys.ledger(name)) for name in chunk])
+            for name, value in zip(chunk, values, strict=True):
                 with naming(self.key(keys.ledger(name))):
                     seen |= ledger.unpack({name: value})
         return seen
@@ -208,8 +207,8 @@ class Store:
     @answered
     def keys(self, pattern: str, *, kind: str | None = None) -> set[str]:
         """Return the keys, less the prefix, that fit a pattern as SCAN has it."""
-        found = self.client.scan_iter(_literal(self._prefix) + pattern, 5000, _type=kind)
-        return {_text(key).removeprefix(self._prefix) for key in found}
+        names = self.client.scan_iter(_literal(self._prefix) + pattern, 5000, _type=kind)
+        return {_text(name).removeprefix(self._prefix) for name in names}
 
     def within(self, name: str) -> "Store":
         """Return the store of a namespace inside this one, on the same connections."""
@@ -223,14 +222,14 @@ class Store:
 
 
 def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
-    """Return the store of these settings, on the server of its own where no URL is set."""
-    given = settings.redis_url
-    url = given.get_secret_value() if given is not None else local_server.url(settings.redis_dir)
+    """Return the store of these settings, on the embedded server where no URL is set."""
+    secret = settings.redis_url
+    url = secret.get_secret_value() if secret is not None else local_server.url(settings.redis_dir)
     return Store(url, settings, retries=retries)
 
 
 def revive(settings: Settings) -> None:
-    """Start the server of its own again, if there is one and it has ended."""
+    """Start the embedded server again, if it is in use and has ended."""
     if settings.redis_url is None:
         local_server.url(settings.redis_dir)
 
