@@ -108,9 +108,7 @@ class RunOperator(BaseOperator):
             self._process.terminate()
 
     def _end(self, process: "subprocess.Popen[str]") -> None:
-        if process.poll() is not None:
-            return
-        process.terminate()
+        process.terminate()  # nothing happens to one that has ended
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -222,7 +220,6 @@ def novas_empresas() -> None:
         result = verify.run(settings.load(), datetime.fromisoformat(inicio), depositado, uncounted)
         accounting = {**verify.accounting(result), "left": execucao["left"]}
         ti.xcom_push(key="contabilidade", value=accounting)
-
         log.info("accounting", files=len(result.files), **result.totals, seconds=execucao["seconds"])
         for feature in result.latest:
             log.info("feature", **{name: str(value) for name, value in asdict(feature).items()})

@@ -66,7 +66,7 @@ def verify(
 
 
 def accounting(result: Verification) -> dict[str, Any]:
-    """Return the accounting of a run as a document: sums, version, and the records of its first files."""
+    """Return the accounting of a run as a document: sums, version, records of its first files."""
     files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
     return {**result.totals, "version": result.version, "files": files[:NAMED]}
 
