@@ -108,9 +108,7 @@ class RunOperator(BaseOperator):
             self._process.terminate()
 
     def _end(self, process: "subprocess.Popen[str]") -> None:
-        if process.poll() is not None:
-            return
-        process.terminate()
+        process.terminate()  # nothing happens to one that has ended
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -220,15 +218,12 @@ def novas_empresas() -> None:
 
         uncounted = [Outcome(**file) for file in execucao["left"]]
         result = verify.run(settings.load(), datetime.fromisoformat(inicio), depositado, uncounted)
-        files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
-        accounting = {**result.totals, "version": result.version, "files": files[:NAMED]}
-        ti.xcom_push(key="contabilidade", value={**accounting, "left": execucao["left"]})
-
-        log.info("accounting", files=len(files), **result.totals, seconds=execucao["seconds"])
+        accounting = {**verify.accounting(result), "left": execucao["left"]}
+        ti.xcom_push(key="contabilidade", value=accounting)
+        log.info("accounting", files=len(result.files), **result.totals, seconds=execucao["seconds"])
         for feature in result.latest:
             log.info("feature", **{name: str(value) for name, value in asdict(feature).items()})
-        if result.wrong:
-            wrong = "; ".join(result.wrong[:NAMED])
+        if wrong := "; ".join(result.wrong[:NAMED]):
             raise AirflowException(f"Redis does not hold what it should: {wrong}")
         for path, record in result.files.items():
             if record.rejected:
@@ -237,13 +232,8 @@ def novas_empresas() -> None:
             log.warning("not ingested", file=outcome.file, state=outcome.state, reason=outcome.reason)
         for path, record in result.read_before.items():
             log.info("was read before", file=path, version=record.version)
-        if bad := result.not_counted:
-            raise AirflowFailException(
-                f"not counted: {'; '.join(bad[:NAMED])} ({len(bad)} in all; the other files were). "
-                "Mend each and drop it again, or delete it"
-            )
-        if result.missing is not None:
-            raise AirflowFailException(f"{result.missing} was dropped, but has no record in Redis")
+        if refusal := verify.refusal(result):
+            raise AirflowFailException(refusal)
 
     inicio, depositado = iniciar_processamento(), depositar_arquivo()
     processado = RunOperator(

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import ROUND_HALF_UP
 from operator import attrgetter
+from typing import Any
 
 from streaming.domain import catalogue
 from streaming.domain.catalogue import FeatureGroup, Sums
@@ -18,6 +20,7 @@ from streaming.store.store import connect
 BROKEN = ("failed", "unreadable")
 COUNTS = ("read", "new", "duplicates", "rejected")
 LATEST = 20
+NAMED = 100  # files that a document or a message names, at most
 
 
 def run(
@@ -61,6 +64,22 @@ def verify(
         read_before=read_before,
         missing=path if path is not None and path not in records else None,
     )
+
+
+def accounting(result: Verification) -> dict[str, Any]:
+    """Return the accounting of a run as a document: sums, version, records of its first files."""
+    files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
+    return {**result.totals, "version": result.version, "files": files[:NAMED]}
+
+
+def refusal(result: Verification) -> str | None:
+    """Return what a person has to do about files of the run, if anything: trying again is no help."""
+    if files := result.not_counted:
+        return (
+            f"not counted: {'; '.join(files[:NAMED])} ({len(files)} in all; the other files were). "
+            "Mend each and drop it again, or delete it"
+        )
+    return f"{result.missing} was dropped, but has no record in Redis" if result.missing else None
 
 
 def current_path(records: Mapping[str, Record], dropped: str) -> str:

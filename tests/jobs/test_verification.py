@@ -1,6 +1,7 @@
 """What became of one run's files, decided without Airflow."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -133,3 +134,21 @@ def test_of_two_records_of_a_dropped_name_the_later_counts() -> None:
     records = {archived: rejected("it was empty", BEFORE), "a.csv": record(BEFORE, version=2)}
 
     assert verification(records, "a.csv").read_before == {"a.csv": records["a.csv"]}
+
+
+def test_the_accounting_has_every_field_of_the_records_and_names_a_hundred_files() -> None:
+    records = {f"{n:03}.csv": record() for n in range(120)}
+
+    accounting = verify.accounting(verification(records))
+
+    files = accounting.pop("files")
+    assert files == [{"file": f"{n:03}.csv", **asdict(record())} for n in range(100)]
+    assert accounting == {"read": 480, "new": 0, "duplicates": 360, "rejected": 120, "version": 7}
+
+
+def test_a_run_is_refused_for_files_that_a_person_has_to_mend_and_for_a_missing_one() -> None:
+    bad = verification({"a.csv": rejected("it is empty")}, "b.csv")
+
+    assert str(verify.refusal(bad)).startswith("not counted: a.csv: it is empty (1 in all; ")
+    assert verify.refusal(verification({}, "b.csv")) == "b.csv was dropped, but has no record in Redis"
+    assert verify.refusal(verification({"b.csv": record()}, "b.csv")) is None
