@@ -44,11 +44,12 @@ bench-smoke: java dev prepared ## run small benchmarks, to see that measuring wo
 compose-test: ## start everything in docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose
 
-lint: dev ## check the locks, format, style, types and the CI workflow
+lint: dev ## check the locks, format, style, types, imports and the CI workflow
 	$(BIN)/pip check
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/actionlint .github/workflows/*.yml
 
 format: dev ## fix format and style

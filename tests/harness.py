@@ -220,5 +220,5 @@ def until(done: Callable[[], Any], seconds: float = 30, *, what: str = "it") -> 
     while not (value := done()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(0.05)
     return value

@@ -11,6 +11,8 @@ from tests.chaos.cases import CASES
 from tests.chaos.world import Case, World
 
 SEED = 1
+LONG = {"kills", "redis-kills", "redis-paused", "runs-processes"}
+"""Cases that kill or stop a process again and again, and wait for the next one."""
 
 
 @pytest.fixture
@@ -21,7 +23,10 @@ def world(tmp_path: Path, spark: SparkSession, case: Case) -> Iterator[World]:
     made.end()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=c.name, marks=[pytest.mark.long] if c.name in LONG else []) for c in CASES],
+)
 def test_redis_holds_what_plain_python_counts_after(case: Case, world: World) -> None:
     rows = case.run(world, case.quick)
 

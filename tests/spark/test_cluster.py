@@ -152,6 +152,7 @@ def companies(first: int) -> list[oracle.Row]:
     return [row(n, f"{n * 7919 % 10**9 / 100:.2f}", *PLACES[n % len(PLACES)]) for n in numbers]
 
 
+@pytest.mark.long
 def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
     program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_masters_that_are_not_there_are_told_in_one_line_at_once(program: Progra
     assert told.stdout == ""
 
 
+@pytest.mark.long
 def test_a_quarantine_that_stays_on_a_worker_is_said_in_one_line(
     program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_quarantine_that_stays_on_a_worker_is_said_in_one_line(
     assert "QUARANTINE" in line and "c.csv" in line
 
 
+@pytest.mark.long
 def test_no_worker_with_the_memory_asked_for_is_said_in_one_line(
     program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
 ) -> None:
