@@ -11,12 +11,12 @@ import pytest
 
 from streaming.domain.catalogue import Place, Sums
 from streaming.domain.records import Commit
-from streaming.domain.results import Format
+from streaming.domain.results import Check, Format
 from streaming.errors import FormatRefused
 from streaming.jobs import audit, run
 from streaming.jobs.rebuild import Rebuild
 from streaming.jobs.status import status
-from streaming.store import formats
+from streaming.store import formats, health
 from tests.harness import Service, dumped, row
 
 DUMP = Path(__file__).parent.parent / "data" / "format-1"
@@ -109,6 +109,17 @@ def test_a_rebuild_migrates_in_one_switch(first: Service, monkeypatch: pytest.Mo
     assert (first.redis.get("ingest:format"), first.features()) == (b"2", before)
     assert first.run() == []
     assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
+
+
+def test_check_names_another_format(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_the_format() -> Check:
+        (check,) = [c for c in health.checks(first.store) if c.name == "redis: format"]
+        return check
+
+    assert of_the_format() == Check("redis: format", True, "1")
+    monkeypatch.setattr(formats, "FORMAT", 2)
+    assert not of_the_format().ok
+    assert "city-features rebuild" in of_the_format().detail
 
 
 def test_status_shows_the_format(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
