@@ -36,7 +36,8 @@ def files(incomplete: str) -> list[str]:
 def _cities(settings: Settings) -> Iterable[str]:
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     url = url or local_server.running(settings.redis_dir)
-    return Store(url, settings, retries=0).keys("*", kind="hash") if url else ()
+    keys = Store(url, settings, retries=0).keys("*", kind="hash") if url else set()
+    return (key for key in keys if ":" not in key)
 
 
 def _files(settings: Settings) -> Iterable[str]:
@@ -50,7 +51,7 @@ def _in_time(look: Callable[[Settings], Iterable[str]]) -> list[str]:
         with suppress(CityFeaturesError, OSError):
             settings = load(log_level="error")
             logs.configure(settings)
-            names.extend(name for name in look(settings) if ":" not in name)
+            names.extend(look(settings))
 
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()

@@ -1,6 +1,7 @@
 """What the shell completes: exactly, quickly, and silently where nothing can be found."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -57,6 +58,7 @@ def test_a_city_is_completed_without_its_accents_and_as_bash_needs_it(
     environment: dict[str, str],
 ) -> None:
     assert completed("city-features show sao", **environment) == [r"São\ Paulo", r"São\ Paulo/SP"]
+    assert completed("city-features show inges", **environment) == []  # keys of ours are no cities
     assert completed("city-features show SÃO", **environment) == [r"São\ Paulo", r"São\ Paulo/SP"]
 
 
@@ -81,18 +83,22 @@ def test_files_with_rejected_rows_are_completed(environment: dict[str, str], set
     assert completed("city-features quarantine nov", **environment) == ["novas-2.csv", "novas.csv"]
 
 
-@pytest.mark.parametrize(
-    "url", ["redis://127.0.0.1:1", "redis://127.0.0.1:1/?x=y", "nonsense", "redis://10.255.255.1:6379"]
-)
-def test_a_redis_that_does_not_answer_is_no_error_and_no_long_wait(url: str) -> None:
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "redis://127.0.0.1:1/?x=y", "nonsense"])
+def test_a_redis_that_does_not_answer_is_no_error(url: str) -> None:
+    assert completed("city-features show N", REDIS_URL=url) == []
+
+
+def test_a_redis_that_accepts_and_says_nothing_is_waited_for_shortly() -> None:
     began = time.monotonic()
     assert completed("city-features --vers") == ["--version"]
     seconds = time.monotonic() - began
 
-    began = time.monotonic()
-    assert completed("city-features show N", REDIS_URL=url) == []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        assert completed("city-features show N", REDIS_URL=url) == []
 
-    assert time.monotonic() - began < 2 * seconds + 3
+    assert time.monotonic() - began < min(25, 2 * seconds + 5)  # the client itself waits for 30
 
 
 def test_completing_starts_no_server(tmp_path: Path) -> None:
