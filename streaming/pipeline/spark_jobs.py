@@ -141,12 +141,11 @@ def aggregate(summaries: DataFrame) -> DataFrame:
         `quantidade_empresas` (bigint, above 0).
     """
     return (
-        summaries.where(F.col("cidade").isNotNull())
-        .groupBy("cidade", "estado")
-        .agg(
+        summaries.groupBy("cidade", "estado").agg(
             F.sum("capital_social_total").alias("capital_social_total"),
             F.sum("quantidade_empresas").alias("quantidade_empresas"),
         )
+        # A place may be taken back whole. Reports and blocks have none: they add up to NULL.
         .where(F.col("quantidade_empresas") > 0)
     )
 

@@ -10,9 +10,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from streaming.app.cli import app
 from streaming.landing import local
 from streaming.settings import Settings
 from tests import oracle
@@ -293,14 +296,25 @@ def test_other_content_under_the_same_name_gets_a_new_name(program: Program, set
     ids=" ".join,
 )
 def test_wrong_usage_exits_with_2_and_nothing_on_stdout_to_take_for_a_result(
-    program: Program, settings: Settings, arguments: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "landing_zone").mkdir()
     for name in ("a.csv", "b.csv"):
-        (program.directory / name).write_text(oracle.text([row(1)]))
-    done = program(*arguments, code=2)
-    assert "Traceback" not in done.stderr
+        (tmp_path / name).write_text(oracle.text([row(1)]))
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit), "no traceback"
+    assert done.stdout == "" or not arguments
     assert done.stderr or not arguments
-    assert list(settings.landing_zone.iterdir()) == []
+    assert list((tmp_path / "landing_zone").iterdir()) == []
+
+
+def test_the_process_of_a_wrong_usage_exits_with_2(program: Program) -> None:
+    done = program("run", "--nonsense", code=2)
+    assert done.stdout == ""
+    assert "--nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -454,12 +468,15 @@ def test_a_run_killed_in_the_middle_and_run_again_gives_what_plain_python_gives(
     service.holds(*contents)
 
 
-def test_help_of_every_command_has_a_line_for_each_and_an_example(ran: Ran) -> None:
-    said = ran.program("--help").stdout
+def test_help_of_every_command_has_a_line_for_each_and_an_example() -> None:
+    def shown(*arguments: str) -> str:
+        return CliRunner().invoke(app, [*arguments, "--help"]).stdout
+
+    said = shown()
     for command in ("drop", "run", "show", "status", "check", "quarantine", "redis"):
         assert command in said
     for command in ("drop", "run", "show", "status", "check", "quarantine"):
-        assert "Example" in ran.program(command, "--help").stdout, command
+        assert "Example" in shown(command), command
 
 
 def test_a_file_that_may_not_be_read_is_told_apart_and_counts_when_it_may(

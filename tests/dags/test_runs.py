@@ -91,7 +91,16 @@ def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
         ("ruim.csv", "rejected"),
     ]
 
-    # The next run has nothing to do with it, and without a file goes on with what lies there.
+
+@pytest.mark.long
+def test_the_runs_after_a_bad_file_have_nothing_to_do_with_it(
+    deployment: Deployment, service: Service
+) -> None:
+    good = service.put("boas.csv", [row(1), row(2)])
+    (deployment.source / "ruim.csv").write_text("a,b\n1,2\n")
+    assert deployment.run("ruim.csv")["state"] == "failed"
+
+    # Without a file, a run goes on with what lies there.
     more = service.put("mais.csv", [row(2), row(3)])
     run = deployment.run()
     assert (run["state"], run["tasks"]) == ("success", DONE)
@@ -109,7 +118,7 @@ def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
     service.holds(good, more)
 
 
-@pytest.mark.parametrize("kind", ["missing", "link"])
+@pytest.mark.parametrize("kind", ["missing", pytest.param("link", marks=pytest.mark.long)])
 def test_a_file_that_is_not_there_is_said_at_once_with_those_that_are(
     deployment: Deployment, kind: str
 ) -> None:

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from streaming.domain import ledger
 from streaming.landing import quarantine
 from streaming.pipeline import spark_jobs
+from streaming.reading import result_tables
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
 from tests import oracle
 
@@ -319,6 +320,12 @@ def test_names_of_files_may_be_no_utf8(spark: SparkSession, tmp_path: Path) -> N
 
     assert reports(found) == {7: Report("read", read=2, rejected=1)}
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q", path.name)] == ["bad"]
+
+
+def test_what_the_workers_yield_is_what_spark_is_told_to_expect(spark: SparkSession) -> None:
+    empty = spark.createDataFrame([], spark_jobs.SUMMARIES)
+
+    assert empty.toArrow().schema == result_tables.SCHEMA
 
 
 # aggregate
