@@ -18,6 +18,7 @@ from tests import examples  # noqa: F401 - registers the profile of make check
 from tests.harness import Program, Service
 from tests.proxy import Proxy
 
+HERE = Path(__file__).parent
 SPARK, REDIS, AIRFLOW = "spark", "redis", "airflow"
 FOLDERS = {"spark": SPARK, "store": REDIS, "dags": AIRFLOW}
 FIXTURES = {"spark": SPARK, "program": SPARK, "ran": SPARK, "server_url": REDIS, "airflow": AIRFLOW}
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         needs = {FIXTURES[name] for name in fixtures if name in FIXTURES}
-        needs |= {FOLDERS[part] for part in item.path.parts if part in FOLDERS}
+        needs |= {FOLDERS[part] for part in item.path.relative_to(HERE).parts if part in FOLDERS}
         for need in sorted(needs):
             item.add_marker(need)
         for group in GROUPS.intersection(fixtures):
