@@ -30,6 +30,7 @@ for name in list(os.environ):
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with what its folder and its fixtures need."""
     for item in items:

@@ -1,11 +1,13 @@
 """Settings: from the environment, checked, and silent about what is secret."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from streaming import settings
 from streaming.errors import EnvironmentRefused
+from tests.harness import ROOT
 
 SECRET = "s3cr3t-Pässword"
 
@@ -14,25 +16,15 @@ def load(**overrides: object) -> settings.Settings:
     return settings.load(_env_file=None, **overrides)
 
 
-def test_without_an_environment_everything_has_its_default() -> None:
-    assert load().model_dump() == {
-        "redis_url": None,
-        "redis_dir": Path(".redis"),
-        "landing_zone": Path("landing_zone"),
-        "checkpoints": Path("checkpoints"),
-        "quarantine": None,
-        "archive": False,
-        "feature_prefix": "",
-        "cnpj_check_digits": "count",
-        "settle_seconds": 2.0,
-        "settle_timeout": 60.0,
-        "reconcile_seconds": 60.0,
-        "max_files_per_trigger": 2000,
-        "max_bytes_per_trigger": 1024**3,
-        "spark_master": "local[*]",
-        "log_format": "console",
-        "log_level": "info",
-    }
+def test_the_defaults_are_those_that_the_documentation_names() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", table, re.MULTILINE))
+
+    assert load(**{name.lower(): default for name, default in documented.items()}) == load()
+    undocumented = {name.upper() for name in settings.Settings.model_fields} - documented.keys()
+    assert undocumented == {"REDIS_URL", "QUARANTINE", "FEATURE_PREFIX"}
+    assert (load().redis_url, load().feature_prefix) == (None, "")
+    assert load().quarantine_dir == Path("landing_zone/_quarantine")
 
 
 @pytest.mark.parametrize(

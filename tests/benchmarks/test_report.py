@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import races, report, results
+from benchmarks import report, results
 from benchmarks.__main__ import _command
 from benchmarks.arena import OURS
 from benchmarks.data import Data, joined
 from benchmarks.results import Origin, Result
-from benchmarks.sizes import FULL
 from benchmarks.slopes import steps
 from tests import oracle
 
@@ -123,17 +122,6 @@ def test_what_was_measured_before_stays_and_is_told_apart(tmp_path: Path) -> Non
     report.write(found, tmp_path)
     page = (tmp_path / "RESULTS.md").read_text("utf-8")
     assert "commit: 2026-01-01, commit abc, `make bench`" in page
-
-
-def test_the_goal_is_set_by_polars_after_its_start() -> None:
-    [bulk] = [race for race in races.races(FULL) if race.name == "bulk"]
-
-    assert bulk.targets == {
-        "plain batch": 0.6,
-        "dropDuplicates stream": 0.22,
-        "Polars after its start": 3,
-    }
-    assert bulk.open
 
 
 def test_the_command_is_told_without_a_path() -> None:

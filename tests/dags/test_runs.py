@@ -20,12 +20,12 @@ DONE = {
     "processar_e_salvar_features": ["success", 1],
     "conferir_features": ["success", 1],
 }
-KEEPS_SPARK_BUSY = 400_000  # rows: some seconds
+MANY = 20_000  # rows
 WAITING = {"SETTLE_SECONDS": "1000", "SETTLE_TIMEOUT": "120"}  # for a file that is still being written
 
 
 def big() -> str:
-    return oracle.text(row(n) for n in range(KEEPS_SPARK_BUSY))
+    return oracle.text(row(n) for n in range(MANY))
 
 
 def the_run() -> list[psutil.Process]:

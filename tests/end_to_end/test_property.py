@@ -86,7 +86,7 @@ once = {
 }
 
 
-@hypothesis_settings(max_examples=100, **once)
+@hypothesis_settings(max_examples=50, **once)
 @given(runs=runs)
 def test_any_split_into_files_and_batches_gives_the_totals_of_plain_python(
     spark: SparkSession, settings: Settings, places: Iterator[Path], runs: Runs
