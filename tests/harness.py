@@ -28,6 +28,11 @@ ROOT = Path(__file__).parents[1]
 HOUR = 3600
 Content = Sequence[oracle.Row] | str | bytes
 
+HANG = 300.0
+"""Seconds after which a command hangs; on a machine with other work it may take a minute."""
+LOADED = 4
+"""How many times longer a machine with other work may take."""
+
 
 def row(number: int, capital: str = "100.00", cidade: str = "Natal", estado: str = "RN") -> oracle.Row:
     """Return a row that fits: the company of this number, wherever and with whatever capital."""
@@ -150,7 +155,7 @@ class Program:
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str
+        self, *arguments: str, code: int = 0, timeout: float = HANG, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and assert its exit code."""
         started = self.start(*arguments, **environment)
@@ -164,7 +169,7 @@ class Program:
         assert done.returncode == code, (arguments, done.returncode, out, err)
         return done
 
-    def json(self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str) -> Any:
+    def json(self, *arguments: str, code: int = 0, timeout: float = HANG, **environment: str) -> Any:
         """Run a command with --json and return the one document on stdout."""
         done = self(*arguments, "--json", code=code, timeout=timeout, **environment)
         return json.loads(done.stdout)
@@ -215,8 +220,8 @@ def session_of(leader: int) -> list[int]:
 
 
 def until(done: Callable[[], Any], seconds: float = 30, *, what: str = "it") -> Any:
-    """Wait until something is so, and return it."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is so, and return it; a machine with other work gets more time."""
+    deadline = time.monotonic() + seconds * LOADED
     while not (value := done()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {seconds} s")

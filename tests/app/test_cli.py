@@ -406,7 +406,7 @@ def test_a_run_that_is_stopped_says_what_it_did_and_what_it_left(
     started = program.start("run", "--json", MAX_FILES_PER_TRIGGER="1")
     until(lambda: int(service.redis.get("ingest:version") or 0) >= 2, 60, what="the second commit")
     started.send_signal(number)
-    out, err = started.communicate(timeout=60)
+    out, err = started.communicate(timeout=300)
 
     document = json.loads(out)
     done = [file["file"] for file in document["files"]]
@@ -438,7 +438,7 @@ def test_following_ingests_what_is_dropped_and_ends_with_0_and_all_exact(
         contents.append(service.put(f"{n}.csv", rows, mtime=time.time() - 10 + n * 0.1))
     time.sleep(0.3)
     started.send_signal(number)
-    out, err = started.communicate(timeout=30)
+    out, err = started.communicate(timeout=300)
 
     assert started.returncode == 0, err
     document = json.loads(out)

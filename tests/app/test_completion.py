@@ -39,7 +39,7 @@ def completed(line: str, shell: str = "bash", **environment: str) -> list[str]:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     assert done.stderr == ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -26,12 +27,13 @@ def zone(settings: Settings, server_url: str) -> Zone:
 
 def shell(program: Program, line: str, **environment: str) -> tuple[int, str, list[str]]:
     """Run a line in which $P is the program; return exit code, stdout, and the lines of stderr."""
+    function = f'P() {{ {shlex.join(program.command)} "$@"; }}'
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line],
+        ["bash", "-o", "pipefail", "-c", f"{function}\n{line.replace('$P', 'P')}"],
         cwd=program.directory,
-        env={**program.environment, "P": " ".join(program.command), **environment},
+        env={**program.environment, **environment},
         capture_output=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     encoding = environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
@@ -96,7 +98,7 @@ def test_ctrl_c_ends_a_command_that_waits_without_a_traceback(program: Program) 
         connection, _ = silent.accept()
         with connection:
             started.send_signal(signal.SIGINT)
-            out, err = started.communicate(timeout=20)
+            out, err = started.communicate(timeout=300)
     assert (started.returncode, out, err) == (130, "", "")
 
 
@@ -107,8 +109,8 @@ def test_a_closed_descriptor_is_not_the_next_file_that_is_opened() -> None:
         "assert all(map(os.get_inheritable, range(3)));"
         "assert os.open('/dev/zero', os.O_RDONLY) > 2; print(1)"
     )
-    line = f'{sys.executable} -c "{code}" {CLOSED_ALL}'
-    assert subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False).returncode == 0
+    line = f'{shlex.quote(sys.executable)} -c "{code}" {CLOSED_ALL}'
+    assert subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=300, check=False).returncode == 0
 
 
 def test_a_pipe_that_does_not_block_gets_all_results(program: Program, zone: Zone) -> None:

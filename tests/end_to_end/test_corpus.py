@@ -204,7 +204,7 @@ def test_nothing_of_the_corpus_stops_an_always_on_run(
     missing = {n for n, i in landed.looked_at.items() if i.state != "unreadable"}
     until(lambda: missing <= service.records().keys(), SECONDS, what="a record of each")
     started.send_signal(signal.SIGTERM)
-    _, err = started.communicate(timeout=60)
+    _, err = started.communicate(timeout=300)
 
     assert started.returncode == 0, err
     holds(service, landed, ("Antes", "RN", "100.00", 1), ("Depois", "RN", "100.00", 1))

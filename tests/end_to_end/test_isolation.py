@@ -88,7 +88,7 @@ def test_following_goes_on_after_a_reader_that_crashed(sabotaged: Program, servi
     second = service.put("b.csv", [row(3)])
     until(lambda: "b.csv" in service.records(), 60, what="the file after the crash")
     started.terminate()
-    _, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=300)
 
     assert started.returncode == 1, errors
     assert "file failed" in errors
@@ -116,7 +116,7 @@ def test_the_end_of_sparks_jvm_ends_a_run_with_one_line(program: Program, servic
     until(lambda: "a.csv" in service.records(), 60, what="the first file")
     (java,) = [p for p in psutil.Process(started.pid).children() if "java" in p.name()]
     java.kill()
-    _, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=300)
 
     assert started.returncode == 1, errors
     assert errors.splitlines()[-1].startswith("error: Spark's JVM has ended")
@@ -134,7 +134,7 @@ def test_a_signal_to_the_whole_process_group_is_like_one_to_the_program(
     started = program.start(*arguments, MAX_FILES_PER_TRIGGER="1")
     until(lambda: int(service.redis.get("ingest:version") or 0) >= 2, 60, what="the second commit")
     os.killpg(started.pid, signal.SIGTERM)
-    out, errors = started.communicate(timeout=60)
+    out, errors = started.communicate(timeout=300)
 
     assert started.returncode == (0 if follow else 143), errors
     assert "Traceback" not in errors
@@ -150,7 +150,7 @@ def test_a_run_told_to_stop_while_spark_starts_starts_no_other(
     process = psutil.Process(started.pid)
     until(lambda: [p for p in process.children() if "java" in p.name()], 60, what="the JVM")
     os.killpg(started.pid, signal.SIGTERM)
-    _, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=300)
 
     assert started.returncode == 143, errors
     assert errors.splitlines() == ["stopped by SIGTERM: 1 file waits for the next run"]

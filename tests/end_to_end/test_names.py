@@ -120,7 +120,7 @@ def test_a_directory_that_is_closed_meanwhile_does_not_end_following(
 
     below.chmod(0o700)
     started.send_signal(signal.SIGTERM)
-    _, errors = started.communicate(timeout=60)
+    _, errors = started.communicate(timeout=300)
     assert started.returncode == 0, errors
     assert "directories that Spark cannot look into" in errors
     zone.holds(first, second, third)
