@@ -150,7 +150,7 @@ class Program:
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str
+        self, *arguments: str, code: int = 0, timeout: float = 240, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and assert its exit code."""
         started = self.start(*arguments, **environment)
@@ -164,7 +164,7 @@ class Program:
         assert done.returncode == code, (arguments, done.returncode, out, err)
         return done
 
-    def json(self, *arguments: str, code: int = 0, timeout: float = 90, **environment: str) -> Any:
+    def json(self, *arguments: str, code: int = 0, timeout: float = 240, **environment: str) -> Any:
         """Run a command with --json and return the one document on stdout."""
         done = self(*arguments, "--json", code=code, timeout=timeout, **environment)
         return json.loads(done.stdout)
