@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Of the tests many wait, so one more worker than cores is right for two. Each has a JVM and a server.
 WORKERS ?= 3
-PARALLEL := -n $(WORKERS) --dist loadgroup
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Of our own modules, too, Python keeps what it compiled: hundreds of processes load them.
 unexport PYTHONDONTWRITEBYTECODE

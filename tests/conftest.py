@@ -22,25 +22,21 @@ HERE = Path(__file__).parent
 SPARK, REDIS, AIRFLOW = "spark", "redis", "airflow"
 FOLDERS = {"spark": SPARK, "store": REDIS, "dags": AIRFLOW}
 FIXTURES = {"spark": SPARK, "program": SPARK, "ran": SPARK, "server_url": REDIS, "airflow": AIRFLOW}
-GROUPS = {"ran", "home", "cluster", "airflow"}
-"""Fixtures that take long to make, once a module: the tests of each go to one worker."""
 
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
         del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its folder and its fixtures need."""
+    """Mark each test with what its folder and its fixtures need; those of Spark, the longest, first."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         needs = {FIXTURES[name] for name in fixtures if name in FIXTURES}
         needs |= {FOLDERS[part] for part in item.path.relative_to(HERE).parts if part in FOLDERS}
         for need in sorted(needs):
             item.add_marker(need)
-        for group in GROUPS.intersection(fixtures):
-            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker(SPARK) is None)
 
 
 @pytest.fixture(scope="session")
