@@ -184,7 +184,7 @@ class Arena:
 
         Raises:
             Wrong: a place lacks or is too much, its companies differ, or its capital (of who counts in
-                floats, by more than they can not tell).
+                floats, by more than they cannot tell).
         """
         if not contender.legible:
             return

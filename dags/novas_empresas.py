@@ -7,7 +7,7 @@ what Redis holds then. Hourly for what lies in the landing zone; by hand, or fro
 `{"conf": {"arquivo_csv": "novas_empresas.csv"}}`
 
 The file is taken from the directory that the deployment names in `SOURCE_DIR`. Nothing is counted twice,
-whatever is repeated: a task, a run, a file. A file that can not be read fails `conferir_features`, once,
+whatever is repeated: a task, a run, a file. A file that cannot be read fails `conferir_features`, once,
 with its name and the reason; the others are counted all the same.
 """
 
@@ -209,7 +209,7 @@ def novas_empresas() -> None:
         """
         Read back what Redis holds of this run: its files' records, and the features it changed.
 
-        Pushes the accounting as the XCom `contabilidade`. Fails at once for files that can not be
+        Pushes the accounting as the XCom `contabilidade`. Fails at once for files that cannot be
         counted; is tried again where features and records do not agree: another writer may be between.
         """
         from streaming import settings

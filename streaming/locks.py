@@ -123,6 +123,6 @@ def _opened(settings: Settings, name: str) -> IO[str]:
 
 def _refused(directory: Path, error: OSError) -> EnvironmentRefused:
     return EnvironmentRefused(
-        f"checkpoints {directory} can not be written: {error.strerror}; "
+        f"checkpoints {directory} cannot be written: {error.strerror}; "
         "make it writable or set CHECKPOINTS"
     )

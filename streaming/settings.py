@@ -158,7 +158,7 @@ def load(**overrides: object) -> Settings:
         )
         raise EnvironmentRefused(f"settings do not fit: {invalid}") from None
     except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
-        raise EnvironmentRefused(f"settings can not be read: {_unreadable(error, overrides)}") from None
+        raise EnvironmentRefused(f"settings cannot be read: {_unreadable(error, overrides)}") from None
 
 
 def _unreadable(error: Exception, overrides: dict[str, object]) -> str:

@@ -36,7 +36,7 @@ class _Results(io.FileIO):
             if isinstance(error, BrokenPipeError):
                 raise ReaderGone from None
             raise EnvironmentRefused(
-                f"the results can not be written to stdout: {error.strerror}; what was done stays done"
+                f"the results cannot be written to stdout: {error.strerror}; what was done stays done"
             ) from None
         return len(data)
 

@@ -100,14 +100,12 @@ def test_a_file_of_settings_that_is_not_utf8_is_named(tmp_path: Path, content: b
         with pytest.raises(EnvironmentRefused) as error:
             settings.load(**{"_env_file": dotenv, **given})
         assert str(error.value) == (
-            f"settings can not be read: {file} is not UTF-8 (line {line}); save it so"
+            f"settings cannot be read: {file} is not UTF-8 (line {line}); save it so"
         )
         file.unlink()
 
 
 def test_a_directory_in_place_of_a_secret_is_named(tmp_path: Path) -> None:
     (tmp_path / "redis_url").mkdir()
-    with pytest.raises(
-        EnvironmentRefused, match=f"settings can not be read: .*{tmp_path / 'redis_url'}"
-    ):
+    with pytest.raises(EnvironmentRefused, match=f"settings cannot be read: .*{tmp_path / 'redis_url'}"):
         settings.load(_env_file=None, _secrets_dir=tmp_path)

@@ -69,7 +69,7 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
     except OSError as error:
         where = error.filename or directory
         raise EnvironmentRefused(
-            f"{where} can not be written: {error.strerror}; create it or set {setting}"
+            f"{where} cannot be written: {error.strerror}; create it or set {setting}"
         ) from None
     finally:
         with suppress(OSError):  # what is wrong is said already
@@ -86,7 +86,7 @@ def _archive(landing_zone: Path) -> str:
             raise OSError(errno.ENOTSUP, "its file system does not keep times to the nanosecond")
     except OSError as error:
         raise EnvironmentRefused(
-            f"{directory} can not be written: {error.strerror}; counted files stay in the landing zone. "
+            f"{directory} cannot be written: {error.strerror}; counted files stay in the landing zone. "
             "Make it writable, or set ARCHIVE=off"
         ) from None
     return f"{directory.absolute()}, on another file system: files are copied there"

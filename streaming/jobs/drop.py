@@ -14,7 +14,7 @@ def drop(settings: Settings, source: Path, name: str | None = None) -> Dropped:
     Copy a file into the landing zone, under its own name or another.
 
     Raises:
-        EnvironmentRefused: the source can not be read, the landing zone can not be written, or the name
+        EnvironmentRefused: the source cannot be read, the landing zone cannot be written, or the name
             is one that the service does not look at.
     """
     path, copied = dropping.drop(source, settings.landing_zone, name)

@@ -31,7 +31,7 @@ def main() -> None:
         sys.stderr.write("Preparing faster starts, once (half a minute)\n")
         preparing = jvm.Preparing()
     except (OSError, RuntimeError, CityFeaturesError) as error:
-        sys.stderr.write(f"Faster starts can not be prepared: {error}\n")
+        sys.stderr.write(f"Faster starts cannot be prepared: {error}\n")
         return
     try:
         with tempfile.TemporaryDirectory(dir=preparing.starting.directory) as directory:

@@ -54,7 +54,7 @@ def stat_file(landing_zone: Path, path: str) -> File | None:
         return None
     except OSError as error:
         raise EnvironmentRefused(
-            f"{landing_zone / path} can not be looked at: {error.strerror}; make its directory readable"
+            f"{landing_zone / path} cannot be looked at: {error.strerror}; make its directory readable"
         ) from None
     return File(status.st_mtime_ns, path, status.st_size)
 
@@ -81,7 +81,7 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
             return sorted(files)
     except OSError as error:
         raise LandingZoneAway(
-            f"landing zone {directory} can not be listed: {error.strerror}; "
+            f"landing zone {directory} cannot be listed: {error.strerror}; "
             "create it or set LANDING_ZONE"
         ) from None
 

@@ -43,7 +43,7 @@ def write(quarantine_dir: Path, file: str, rows: Iterable[tuple[str, str]], enco
         return _write(quarantine_dir, file, lines)
     except OSError as error:
         raise EnvironmentRefused(
-            f"quarantine {quarantine_dir} can not be written: {error.strerror}; "
+            f"quarantine {quarantine_dir} cannot be written: {error.strerror}; "
             "nothing was counted. Make it writable or set QUARANTINE, then run again"
         ) from None
 

@@ -87,7 +87,7 @@ def listing(landing_zone: Path) -> list[File]:
     except PermissionError as error:
         if not os.access(landing_zone, os.X_OK):
             raise LandingZoneAway(
-                f"landing zone {landing_zone} can not be looked into: {error.strerror}; "
+                f"landing zone {landing_zone} cannot be looked into: {error.strerror}; "
                 "make it readable, with its x bits"
             ) from None
         archive_warnings.warn(landing_zone, error)
@@ -103,7 +103,7 @@ def _listing(landing_zone: Path, month: str) -> list[File]:
         return local.listing(landing_zone, month)
     except EnvironmentRefused:
         if MONTH.fullmatch(month):  # other directories are not ours, as lost+found on a volume
-            reason = "can not be listed: its files are not looked at"
+            reason = "cannot be listed: its files are not looked at"
             archive_warnings.warn(
                 landing_zone, PermissionError(errno.EACCES, reason, str(landing_zone / month))
             )

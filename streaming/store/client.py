@@ -94,7 +94,7 @@ def connect(url: str, retries: int) -> Any:
     for name in FILES:
         path = options.get(name)
         if path is not None and not (Path(path).is_file() and os.access(path, os.R_OK)):
-            raise EnvironmentRefused(f"{name} in REDIS_URL names a file that can not be read")
+            raise EnvironmentRefused(f"{name} in REDIS_URL names a file that cannot be read")
     return client
 
 

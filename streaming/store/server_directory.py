@@ -115,4 +115,4 @@ def last_warning(directory: Path, since: int) -> str:
 
 
 def _refused(path: Path, verb: str, error: OSError) -> EnvironmentRefused:
-    return EnvironmentRefused(f"{path} can not be {verb}: {error.strerror}{ADVICE}")
+    return EnvironmentRefused(f"{path} cannot be {verb}: {error.strerror}{ADVICE}")

@@ -110,7 +110,7 @@ def _named(pattern: bytes, file: Path) -> Iterator[Program]:
             match = re.search(pattern, opened.read(HEADER_BYTES))
     except OSError as error:
         raise EnvironmentRefused(
-            f"{file} can not be read: {error.strerror}; give this user the right to, or set REDIS_DIR"
+            f"{file} cannot be read: {error.strerror}; give this user the right to, or set REDIS_DIR"
         ) from None
     if match:
         yield Program(match[1].decode(), match[2].decode())

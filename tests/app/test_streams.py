@@ -15,7 +15,7 @@ from tests.harness import ROOT, Program, Zone, row
 
 CLOSED_ALL = "<&- >&- 2>&-"
 FULL = (
-    "error: the results can not be written to stdout: No space left on device; what was done stays done"
+    "error: the results cannot be written to stdout: No space left on device; what was done stays done"
 )
 
 

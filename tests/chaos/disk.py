@@ -1,4 +1,4 @@
-"""Directories that can not be read, written, or are full: told in a line, and nothing is lost."""
+"""Directories that cannot be read, written, or are full: told in a line, and nothing is lost."""
 
 import os
 import shutil

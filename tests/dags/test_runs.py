@@ -191,4 +191,4 @@ def test_a_run_that_fails_fails_the_task_with_its_own_words(deployment: Deployme
     result = deployment.result(deployment.start("run_operator.py"))
     assert result["raised"] == "AirflowException"
     assert "city-features run ended with 1" in result["message"]
-    assert "can not be listed" in result["message"]
+    assert "cannot be listed" in result["message"]

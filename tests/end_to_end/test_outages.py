@@ -81,7 +81,7 @@ def test_following_outlives_redis_the_landing_zone_and_the_checkpoint(
         counted("1.csv")
 
         settings.landing_zone.rename(tmp_path / "away")
-        until(lambda: "can not be listed" in "".join(waits(logs)), what="the wait for the landing zone")
+        until(lambda: "cannot be listed" in "".join(waits(logs)), what="the wait for the landing zone")
         (tmp_path / "away").rename(settings.landing_zone)
         contents.append(service.put("2.csv", [row(2)]))
         counted("2.csv")

@@ -393,5 +393,5 @@ def test_the_oracle_agrees(service: Service) -> None:
 def test_a_lock_that_cannot_be_written_is_named(service: Service) -> None:
     (service.settings.checkpoints / ".rebuild.lock").mkdir()  # as one of root's, for another user
 
-    with pytest.raises(EnvironmentRefused, match=r"checkpoints .*rebuild\.lock can not be written"):
+    with pytest.raises(EnvironmentRefused, match=r"checkpoints .*rebuild\.lock cannot be written"):
         rebuild_namespace.clean_interrupted(service.settings, service.store())

@@ -167,5 +167,5 @@ def test_where_nothing_is_rejected_a_quarantine_that_cannot_be_written_stops_not
     (tmp_path / "file").write_text("")
 
     assert quarantine.write(tmp_path / "file", "a.csv", []) == 0
-    with pytest.raises(EnvironmentRefused, match="can not be written"):
+    with pytest.raises(EnvironmentRefused, match="cannot be written"):
         quarantine.write(tmp_path / "file", "a.csv", [("reason", "raw")])

@@ -1,4 +1,4 @@
-"""An archive on another file system, or that can not be written: nothing is lost, or counted twice."""
+"""An archive on another file system, or that cannot be written: nothing is lost, or counted twice."""
 
 import os
 import subprocess

@@ -174,7 +174,7 @@ def test_a_quarantine_that_cannot_be_written_is_no_fault_of_a_file(
 ) -> None:
     (tmp_path / "q").write_text("a file")
 
-    with pytest.raises(EnvironmentRefused, match="can not be written"):
+    with pytest.raises(EnvironmentRefused, match="cannot be written"):
         reports(three, tmp_path / "q")
 
 

@@ -138,7 +138,7 @@ def test_a_place_that_can_not_be_written_is_told_and_is_no_failure(tmp_path: Pat
 
     done = prepare(tmp_path / "file" / "home")
 
-    assert done.stderr.splitlines()[-1].startswith("Faster starts can not be prepared: ")
+    assert done.stderr.splitlines()[-1].startswith("Faster starts cannot be prepared: ")
 
 
 def test_an_interrupted_preparation_leaves_nothing(tmp_path: Path) -> None:

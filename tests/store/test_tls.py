@@ -279,8 +279,8 @@ REFUSED = {
     "a wrong password of the key": ({"ssl_password": "wrong"}, {}, "TLS is not possible.*do not fit"),
 }
 MISTAKEN = {
-    "a directory for a file": ({"ssl_certfile": ""}, {}, "ssl_certfile.*can not be read"),
-    "a file that is not there": ({"ssl_ca_certs": "nowhere.pem"}, {}, "ssl_ca_certs.*can not be read"),
+    "a directory for a file": ({"ssl_certfile": ""}, {}, "ssl_certfile.*cannot be read"),
+    "a file that is not there": ({"ssl_ca_certs": "nowhere.pem"}, {}, "ssl_ca_certs.*cannot be read"),
     "an option that does not exist": ({"ssl_ca_cert": "ca.pem"}, {}, "do not exist"),
     "TLS in a URL without": ({}, {"scheme": "redis"}, "rediss://"),
 }
