@@ -51,11 +51,11 @@ def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> 
         Conflict: the live namespace is no longer at this position, or the rebuilt one lost keys.
         KeyRefused: a live key in the way is not ours. Nothing was written.
     """
+    own = (keys.VERSION, keys.COMMIT, keys.FORMAT)
     version, commit = rebuilt.position()
-    names = sorted(rebuilt.keys("*") - {keys.VERSION, keys.COMMIT, keys.FORMAT})
+    names = sorted(rebuilt.keys("*") - set(own))
     live = store.hashes().keys() | store.keys(keys.LEDGERS) | {keys.FILES}
-    involved = [store.key(name) for name in (keys.VERSION, keys.COMMIT, keys.FORMAT)]
-    involved += [rebuilt.key(keys.VERSION), rebuilt.key(keys.COMMIT), store.key(keys.REBUILD)]
+    involved = [s.key(name) for s in (store, rebuilt) for name in own] + [store.key(keys.REBUILD)]
     involved += [key for name in names for key in (rebuilt.key(name), store.key(name))]
     involved += [store.key(name) for name in sorted(live - set(names))]
     argument = {

@@ -317,7 +317,7 @@ def test_without_any_of_its_files_it_refuses_to_forget_everything(filled: Servic
     assert dumped(filled.redis) == before
     assert rebuild(filled, allow_empty=True) == Rebuilt(3, 0, 0, ["a.csv", "b.csv", "z.csv"])
     assert filled.features() == {} == filled.records()
-    assert sorted(filled.redis.keys()) == [b"ingest:commit", b"ingest:version"]
+    assert sorted(filled.redis.keys()) == [b"ingest:commit", b"ingest:format", b"ingest:version"]
 
 
 def test_a_namespace_of_its_own_is_rebuilt_and_the_rest_stays(service: Service) -> None:

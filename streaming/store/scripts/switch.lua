@@ -1,15 +1,15 @@
 -- A rebuilt namespace takes the place of the live one, at once.
 --
--- KEYS: version, commit, format, the rebuilt version and commit, the mark of the rebuild, then (the rebuilt
---       key, the live one it becomes) a move, then the live keys that go.
+-- KEYS: version, commit, format, the same three of the rebuilt namespace, the mark of the rebuild, then (the
+--       rebuilt key, the live one it becomes) a move, then the live keys that go.
 -- ARGV: one value in MessagePack (streaming/store/rebuild_namespace.py makes it):
 --   version, commit                   the live ones that the rebuild was computed against
 --   rebuilt_version, rebuilt_commit   those of the namespace
 --   id, format                        the id of the new commit, and its format
 --   moves                             a move: what the live key must be, if it is there: 'string', 'hash', or
 --                                     the name of a field that a hash must have
-local version, commit, format, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[6]
-local FIRST_MOVE = 7
+local version, commit, format, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[7]
+local FIRST_MOVE = 8
 local switch = cmsgpack.unpack(ARGV[1])
 local id, moves = switch.id, switch.moves
 local first_gone = FIRST_MOVE + 2 * #moves
@@ -60,5 +60,5 @@ redis.call('SET', commit, id)
 redis.call('SET', format, switch.format)
 for i = first_gone, #KEYS do redis.call('UNLINK', KEYS[i]) end
 for i = FIRST_MOVE, first_gone - 1, 2 do redis.call('RENAME', KEYS[i], KEYS[i + 1]) end
-redis.call('UNLINK', KEYS[4], KEYS[5], mark)
+redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6], mark)
 return {'done', version, new}
