@@ -180,7 +180,7 @@ def test_of_5571_cities_none_is_ever_missing_or_half_built(
     sound(service)
 
 
-def test_the_switch_of_5571_cities_takes_redis_less_than_200_milliseconds(store: Store) -> None:
+def test_the_switch_of_5571_cities_takes_redis_less_than_half_a_second(store: Store) -> None:
     """The shortest of five: what else the machine does meanwhile counts as its time too."""
     added = {Place(f"Município {n:04d}", "SP"): Sums(Decimal("1.00"), 1) for n in range(5571)}
     commit = Commit(0, "2026-11-24T12:00:00.000000+00:00", added, {}, {})
@@ -193,7 +193,7 @@ def test_the_switch_of_5571_cities_takes_redis_less_than_200_milliseconds(store:
         store.client.slowlog_reset()
         assert rebuild_namespace.switch(store, beside, store.position(), str(n)) == (n + 2, 5571)
         took += [e["duration"] for e in store.client.slowlog_get(9) if b"EVALSHA" in e["command"]]
-    assert min(took) < 200_000
+    assert min(took) < 500_000
 
 
 def test_a_run_that_arrives_meanwhile_waits_and_says_so(
