@@ -21,7 +21,7 @@ run: java venv ## install what is missing into .venv, ingest the example, show t
 	$(BIN)/city-features redis cli hgetall "São Paulo"
 	@$(MAKE) --no-print-directory prepared
 
-check: lint ## lint, then the tests that need no Spark, Redis or Airflow (a minute)
+check: lint ## lint, then the tests that need no Spark, Redis or Airflow (a minute and a half)
 	@# Without Java, a test that needs it and is not marked fails.
 	JAVA_HOME=/nowhere $(BIN)/pytest -q -n auto --hypothesis-profile check \
 	  -m "not (spark or redis or airflow or slow or long)" $(ARGS)
