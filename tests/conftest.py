@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pyspark.sql import SparkSession
 
 from streaming.settings import Settings, load
@@ -15,6 +16,7 @@ from streaming.store.store import Store
 pytest.register_assert_rewrite("tests.harness", "tests.chaos")
 
 from tests import examples  # noqa: F401 - registers the profile of make check
+from tests.chaos.disk import may_mount
 from tests.harness import Program, Service
 from tests.proxy import Proxy
 
@@ -37,6 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for need in sorted(needs):
             item.add_marker(need)
     items.sort(key=lambda item: item.get_closest_marker(SPARK) is None)
+
+
+@pytest.fixture(autouse=True)
+def mountable(request: pytest.FixtureRequest) -> None:
+    """Fail, and say what to do, where a test mounts file systems and nobody here may."""
+    if request.node.get_closest_marker("mount") and not may_mount():
+        pytest.fail(
+            "this test mounts a file system, which takes root, or sudo without a password; "
+            """to do without: make test ARGS='-m "not long and not mount"'"""
+        )
+
+
+@pytest.fixture(autouse=True)
+def logs_to_stderr_of_now() -> Iterator[None]:
+    """Forget where a command that ran in this process wrote its log: its stderr may be closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +217,19 @@ def session_of(leader: int) -> list[int]:
             if pid != leader and os.getsid(pid) == leader:
                 found.append(pid)
     return found
+
+
+@contextmanager
+def in_background(work: Callable[[], None], stop: threading.Event) -> Iterator[None]:
+    """Run work in a thread; after the block set `stop`, which it looks at, and wait for its end."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(HANG)
+    assert not thread.is_alive(), f"{work.__name__} did not stop"
 
 
 def until(done: Callable[[], Any], seconds: float = 30, *, what: str = "it") -> Any:

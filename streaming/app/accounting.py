@@ -3,9 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from streaming.domain.results import Outcome
-
-COUNTS = ("read", "new", "duplicates", "rejected")
+from streaming.domain.results import COUNTS, Outcome
 
 
 class Accounting:

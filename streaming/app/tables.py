@@ -9,7 +9,7 @@ from rich.table import Table
 
 from streaming.app import paging
 from streaming.domain.features import Features
-from streaming.domain.results import Audit, Check, Outcome, Rebuilt
+from streaming.domain.results import COUNTS, Audit, Check, Outcome, Rebuilt
 
 SHOWN = 50
 
@@ -42,12 +42,11 @@ def run(
         what = "nothing ingested" if unfinished else "nothing new"
         print(f"{what} ({seconds} s)")  # noqa: T201  the result itself
         return
-    counts = ("read", "new", "duplicates", "rejected")
-    table = _table("file", *counts, "state", "reason", numbers=counts)
+    table = _table("file", *COUNTS, "state", "reason", numbers=COUNTS)
     for o in outcomes:
-        table.add_row(o.file, *(f"{getattr(o, c):,}" for c in counts), o.state, o.reason or "")
+        table.add_row(o.file, *(f"{getattr(o, c):,}" for c in COUNTS), o.state, o.reason or "")
     if len(outcomes) > 1:
-        table.add_row(f"{len(outcomes)} files", *(f"{totals[c]:,}" for c in counts))
+        table.add_row(f"{len(outcomes)} files", *(f"{totals[c]:,}" for c in COUNTS))
     _print(table)
     print(f"read = new + duplicates + rejected ({seconds} s)")  # noqa: T201
 
@@ -77,7 +76,7 @@ def features(features: Sequence[Features]) -> None:
 
 
 def status(document: Mapping[str, Any]) -> None:
-    """Show what the job `status` result."""
+    """Show the document of a status, one entry a line."""
     table = _table("what", "now")
     for key, value in document.items():
         if isinstance(value, Mapping):

@@ -48,6 +48,10 @@ class Sums(NamedTuple):
         """Return both together."""
         return Sums(self.capital + other.capital, self.companies + other.companies)
 
+    def mean(self) -> Decimal:
+        """Return the mean capital of the companies, of which there are some, half up to the cent."""
+        return (self.capital / self.companies).quantize(CENT, ROUND_HALF_UP)
+
 
 Increments = Mapping[Place, Sums]
 
@@ -55,7 +59,7 @@ Increments = Mapping[Place, Sums]
 @dataclass(frozen=True)
 class FeatureGroup:
     """
-    Features that are kept in one kind of key, a hash.
+    Features that are kept in one kind of key, a hash. No two groups have the same keys.
 
     Attributes:
         name: what its keys are called in messages, in the plural.
@@ -74,6 +78,10 @@ class FeatureGroup:
     count: str = "quantidade_empresas"
     mean: str | None = "capital_social_medio"
     at: str | None = "atualizado_em"
+
+    def __post_init__(self) -> None:
+        if self.mean is not None and self.total is None:
+            raise ValueError(f"the {self.name} have a mean, but no total that it could be of")
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -106,11 +114,10 @@ class FeatureGroup:
 
     def values(self, sums: Sums, at: str) -> dict[str, str]:
         """Return the fields of a key with these sums, as text, the last commit of which was `at`."""
-        mean = (sums.capital / sums.companies).quantize(CENT, ROUND_HALF_UP)
         texts = (
             (self.total, f"{sums.capital:.2f}"),
             (self.count, str(sums.companies)),
-            (self.mean, f"{mean:.2f}"),
+            (self.mean, f"{sums.mean():.2f}"),
             (self.at, at),
         )
         return {name: text for name, text in texts if name is not None}

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from streaming.domain.features import Features
 from streaming.domain.records import Record
 
+COUNTS = ("read", "new", "duplicates", "rejected")
+"""The accounting of a file, in rows; the first is the sum of the others."""
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -5,13 +5,13 @@ The rows come from the reader that ingestion uses; the ledger, the decision and 
 in it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, GroupedData, Row, SparkSession
+from pyspark.sql import Column, DataFrame, GroupedData, Row, SparkSession
 from pyspark.sql import functions as F
 
 from streaming.domain import catalogue
@@ -65,7 +65,7 @@ class Recount:
             try:
                 shown = {file: number for file, number in rows.groupBy("file").count().collect()}
                 unsure = [file for file, number in shown.items() if number > new[file]]
-                parts = rows.transform(by_file, unsure).collect()
+                parts = rows.where(_may_be_of(keys)).transform(by_file, unsure).collect()
             finally:
                 rows.unpersist()
         certain: dict[str, At] = {}
@@ -97,6 +97,13 @@ def _readable() -> Iterator[None]:
         yield
     except PySparkException as error:
         raise RunFailed(f"{session.cause(error)}; audit again") from error
+
+
+def _may_be_of(keys: Iterable[str]) -> Column:
+    """Return the condition that a row is of one of these keys, as far as their cities tell."""
+    places = [group.parse(key) or {} for key in keys if (group := catalogue.group_of(key))]
+    cities = {place.get("cidade") for place in places}
+    return F.lit(True) if None in cities else F.col("cidade").isin(sorted(c for c in cities if c))
 
 
 def _keys(row: Row) -> Iterator[tuple[FeatureGroup, str]]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from streaming.domain.results import Backlog, Format, Freshness, Status
+from streaming.domain.results import COUNTS, Backlog, Format, Freshness, Status
 from streaming.landing import local
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings
@@ -29,10 +29,7 @@ def status(settings: Settings, store: Store) -> Status:
             seconds_since=None if last is None else round(now.timestamp() - _timestamp(last), 3),
             oldest_waiting_seconds=None if oldest is None else round(now.timestamp() - oldest / 1e9, 3),
         ),
-        rows={
-            key: sum(getattr(r, key) for r in records.values())
-            for key in ("read", "new", "duplicates", "rejected")
-        },
+        rows={count: sum(getattr(r, count) for r in records.values()) for count in COUNTS},
         version=store.version(),
         format=Format(store.format(), formats.FORMAT),
         landing_zone=str(settings.landing_zone),

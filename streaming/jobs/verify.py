@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from decimal import ROUND_HALF_UP
 from operator import attrgetter
 from typing import Any
 
@@ -12,13 +11,12 @@ from streaming.domain import catalogue
 from streaming.domain.catalogue import FeatureGroup, Sums
 from streaming.domain.features import Features, groups
 from streaming.domain.records import Record
-from streaming.domain.results import Outcome, Verification
+from streaming.domain.results import COUNTS, Outcome, Verification
 from streaming.pipeline.archive import original_name
 from streaming.settings import Settings
 from streaming.store.store import connect
 
 BROKEN = ("failed", "unreadable")
-COUNTS = ("read", "new", "duplicates", "rejected")
 LATEST = 20
 NAMED = 100  # files that a document or a message names, at most
 
@@ -165,5 +163,4 @@ def _is_of(feature: Features, group: FeatureGroup) -> bool:
 def _is_mean(f: Features) -> bool:
     if f.quantidade_empresas < 1:
         return False
-    mean = f.capital_social_total / f.quantidade_empresas
-    return f.capital_social_medio == mean.quantize(catalogue.CENT, ROUND_HALF_UP)
+    return f.capital_social_medio == Sums(f.capital_social_total, f.quantidade_empresas).mean()

@@ -6,7 +6,7 @@ is halved until the file that makes it fail is alone; the others are counted.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
 from streaming.domain.file import File
-from streaming.domain.records import Commit, Record
-from streaming.domain.results import Outcome
+from streaming.domain.records import At, Commit, Record
+from streaming.domain.results import COUNTS, Outcome
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.landing.local import stat_file
 from streaming.pipeline import warmup
@@ -133,31 +133,20 @@ class Ingest:
             )
             by_path = dict(zip(counted, verdicts, strict=True))
             increments = batch.increments(by_path)
+        new = {path: verdict.new for path, verdict in by_path.items()}
+        new_records = {
+            file.path: _record(
+                file, reports[file.path], new, records, (version + 1, at.isoformat()), order
+            )
+            for order, file in enumerate(unrecorded)
+            if reports[file.path].outcome in ("read", "rejected")
+        }
         # A changed file gets no record, so the next look finds it; other failures are reported.
-        new_records = {}
-        for order, file in enumerate(unrecorded):
-            report = reports[file.path]
-            if report.outcome in ("read", "rejected"):
-                before = records.get(file.path)
-                new_records[file.path] = Record(
-                    size=file.size,
-                    mtime=file.mtime,
-                    read=report.read,
-                    new=(new := by_path[file.path].new if report.outcome == "read" else 0),
-                    duplicates=report.read - report.rejected - new,
-                    rejected=report.rejected,
-                    state="rejected" if report.outcome == "rejected" else "ingested",
-                    version=version + 1,
-                    at=at.isoformat(),
-                    reason=report.reason,
-                    order=order,
-                    earlier=before.new + before.earlier if before else 0,
-                    earlier_commits=before.commits() if before else (),
-                )
-            elif report.outcome in ("unreadable", "failed"):
-                outcomes.append(Outcome(file.path, 0, 0, 0, 0, report.outcome, report.reason))
-                what = "file cannot be read now" if report.outcome == "unreadable" else "file failed"
-                log.error(what, file=file.path, reason=report.reason)
+        outcomes += [
+            _unread(file.path, reports[file.path])
+            for file in unrecorded
+            if reports[file.path].outcome in ("unreadable", "failed")
+        ]
         # Tasks may end long before this commit: look at the files once more, as late as possible.
         self._require_unchanged(f for f in unrecorded if f.path in new_records)
         if new_records:
@@ -175,6 +164,42 @@ class Ingest:
             raise FileChanged(changed)
 
 
+def _record(
+    file: File,
+    report: Report,
+    new_companies: Mapping[str, int],
+    earlier: Mapping[str, Record],
+    commit: At,
+    order: int,
+) -> Record:
+    """Return the record of a file that was read, or rejected as a whole, in this commit."""
+    new = new_companies.get(file.path, 0)
+    before = earlier.get(file.path)
+    version, at = commit
+    return Record(
+        size=file.size,
+        mtime=file.mtime,
+        read=report.read,
+        new=new,
+        duplicates=report.read - report.rejected - new,
+        rejected=report.rejected,
+        state="rejected" if report.outcome == "rejected" else "ingested",
+        version=version,
+        at=at,
+        reason=report.reason,
+        order=order,
+        earlier=before.new + before.earlier if before else 0,
+        earlier_commits=before.commits() if before else (),
+    )
+
+
+def _unread(path: str, report: Report) -> Outcome:
+    """Log that a file was not read, and return its outcome."""
+    message = "file cannot be read now" if report.outcome == "unreadable" else "file failed"
+    log.error(message, file=path, reason=report.reason)
+    return Outcome(path, 0, 0, 0, 0, report.outcome, report.reason)
+
+
 def _outcome(path: str, r: Record) -> Outcome:
     return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
 
@@ -187,7 +212,7 @@ def _cause(error: Exception) -> str:
 
 
 def _log_outcome(path: str, record: Record, report: Report) -> None:
-    counts = {k: getattr(record, k) for k in ("read", "new", "duplicates", "rejected")}
+    counts = {count: getattr(record, count) for count in COUNTS}
     if record.state == "rejected":
         log.warning("file rejected", file=path, reason=record.reason)
         return

@@ -136,7 +136,7 @@ class Store:
 
     @answered
     def format(self) -> int | None:
-        """Return the format of what is there (`store/format.py`); None where nothing was committed."""
+        """Return the format of what is there (`store/formats.py`); None where nothing was committed."""
         key = self.key(keys.FORMAT)
         with naming(key):
             stored = self.client.get(key)

@@ -37,6 +37,11 @@ def test_dimensions_are_the_names_in_the_template() -> None:
     assert catalogue.coarser(CITY) == set()
 
 
+def test_a_mean_needs_a_total() -> None:
+    with pytest.raises(ValueError, match="the bands have a mean, but no total"):
+        FeatureGroup("bands", "faixas:{cidade}", "", total=None)
+
+
 def test_a_commit_adds_to_each_key_of_each_group_once() -> None:
     increments = {Place("Bom Jesus", "RS"): SUMS, Place("Bom Jesus", "PI"): Sums(Decimal("0.99"), 1)}
     assert list(catalogue.writes(increments)) == [

@@ -18,7 +18,7 @@ import pytest
 
 from tests import corpus, oracle
 from tests.corpus import Input
-from tests.harness import HOUR, Program, Service, row, until
+from tests.harness import HOUR, Program, Service, in_background, row, until
 
 MEMORY = 2_500_000_000
 DISK = 400_000_000
@@ -119,13 +119,8 @@ def watched(pid: int) -> Iterator[Usage]:
             with suppress(FileNotFoundError, ProcessLookupError):
                 usage.sample(process)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with in_background(watch, done):
         yield usage
-    finally:
-        done.set()
-        thread.join()
 
 
 def compare(found: dict[str, dict[str, Any]], expected: dict[str, Input]) -> None:

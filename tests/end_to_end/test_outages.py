@@ -19,7 +19,7 @@ from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.store import local_server
 from streaming.store.store import Store
-from tests.harness import Program, Service, row, until
+from tests.harness import Program, Service, in_background, row, until
 
 
 @pytest.fixture
@@ -43,14 +43,8 @@ def following(spark: SparkSession, settings: Settings, store: Store) -> Iterator
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=follow)
-    thread.start()
-    try:
+    with in_background(follow, stop):
         yield outcomes
-    finally:
-        stop.set()
-        thread.join(60)
-    assert not thread.is_alive()
     assert failures == []
 
 

@@ -22,7 +22,7 @@ from streaming.settings import Settings, load
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
 from tests import oracle
-from tests.harness import Program, Service, dumped, row, until
+from tests.harness import Program, Service, dumped, in_background, row, until
 from tests.proxy import Proxy
 
 FIELDS = [b"capital_social_total", b"quantidade_empresas", b"capital_social_medio", b"atualizado_em"]
@@ -151,13 +151,8 @@ def watched(service: Service, keys: list[str]) -> Iterator[list[set[tuple[bytes,
             for states, state in zip(seen, pipeline.execute(), strict=True):
                 states.add(tuple(state))
 
-    thread = threading.Thread(target=poll)
-    thread.start()
-    try:
+    with in_background(poll, over):
         yield seen
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_of_5571_cities_none_is_ever_missing_or_half_built(

@@ -20,16 +20,14 @@ from streaming.pipeline import archive
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from streaming.store.store import Store
-from tests.chaos.disk import AS_ROOT, may_mount
+from tests.chaos.disk import AS_ROOT
 from tests.harness import Program
 
 CONTENT = b"cnpj\n" + b"1" * 100_000
 OTHER = b"cnpj\nanother one, of the same name\n"
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.utime", "os.link"}
 
-pytestmark = pytest.mark.skipif(
-    not may_mount(), reason="mounting takes root, or sudo without a password"
-)
+pytestmark = pytest.mark.mount
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from streaming.pipeline import spark_jobs
 from streaming.reading import result_tables
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
 from tests import oracle
+from tests.sources import source
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = oracle.HEADER + "\n"
@@ -41,11 +42,6 @@ Places = dict[tuple[str, str], tuple[Decimal, int]]
 
 def company(root: int, branch: int = 1) -> int:
     return root >> 16 << 37 | branch << 16 | root & 0xFFFF
-
-
-def source(path: Path, number: int = 0, surplus: Retraction | None = None) -> Source:
-    status = path.lstat()
-    return Source(number, path.name, str(path), status.st_size, status.st_mtime_ns, surplus)
 
 
 def write(directory: Path, **contents: str) -> list[Source]:

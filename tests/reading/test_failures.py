@@ -14,6 +14,7 @@ from streaming.landing import quarantine
 from streaming.reading import companies, scan, worker
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources, shortened
 from tests.nasty import COLUMNS
+from tests.sources import laid
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b",".join(COLUMNS) + b"\n"
@@ -34,13 +35,7 @@ def three(tmp_path: Path) -> list[Source]:
         HEADER + row(2, MARK) + row(3, MARK, "ontem"),
         HEADER + row(4) + row(5, opened="ontem"),
     )
-    sources = []
-    for number, content in enumerate(contents):
-        path = tmp_path / f"f{number}.csv"
-        path.write_bytes(content)
-        status = path.stat()
-        sources.append(Source(number, path.name, str(path), status.st_size, status.st_mtime_ns))
-    return sources
+    return laid(tmp_path, contents)
 
 
 def reports(sources: Sequence[Source], directory: Path) -> tuple[dict[int, Report], set[int]]:

@@ -21,6 +21,7 @@ from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect
 from streaming.reading.messages import Retraction, Rules, Source, TaskResources
 from tests.nasty import Nasty, nasty
+from tests.sources import laid
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social,razao\n"
@@ -165,17 +166,6 @@ def passes(path: Path) -> tuple[int, int] | str:
             return summary.read, summary.rejected
     except FileRejected as error:
         return str(error)
-
-
-def laid(directory: Path, files: Iterable[bytes]) -> list[Source]:
-    directory.mkdir()
-    sources = []
-    for number, content in enumerate(files):
-        path = directory / f"{number}.csv"
-        path.write_bytes(content)
-        status = path.stat()
-        sources.append(Source(number, path.name, str(path), status.st_size, status.st_mtime_ns))
-    return sources
 
 
 def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:

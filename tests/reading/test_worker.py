@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from streaming.domain import ledger
 from streaming.landing import quarantine
 from streaming.reading import worker
 from streaming.reading.messages import Retraction, Rules, Source, TaskResources
+from tests.sources import laid
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 TIMES = 22
@@ -24,17 +24,6 @@ HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
 
 def line(number: int, cidade: str = "Natal", opened: str = "2024-01-31") -> str:
     return f"{number:08}000100,{opened},{cidade},RN,{number}.50\n"
-
-
-def sources(directory: Path, contents: Sequence[str | bytes]) -> list[Source]:
-    found = []
-    for number, content in enumerate(contents):
-        data = content.encode() if isinstance(content, str) else content
-        path = directory / f"f{number:03}.csv{'.gz' if data[:2] == bytes([31, 139]) else ''}"
-        path.write_bytes(data)
-        status = path.stat()
-        found.append(Source(number, path.name, str(path), status.st_size, status.st_mtime_ns))
-    return found
 
 
 def rows(some: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
@@ -71,7 +60,7 @@ def many(tmp_path: Path) -> list[Source]:
         HEADER + line(13).rstrip(),  # no final line end
     ]
     (tmp_path / "zone").mkdir()
-    return sources(tmp_path / "zone", kinds * TIMES)
+    return laid(tmp_path / "zone", kinds * TIMES)
 
 
 def test_files_read_together_are_read_as_each_alone(many: list[Source], tmp_path: Path) -> None:
