@@ -84,14 +84,14 @@ def main(
         kept.mkdir(parents=True, exist_ok=True)
         arena = Arena(place / "arena")
         bench = Bench(arena, place / "files", rounds, sizes, _say, warm=not smoke)
-        found = results.load(kept)
+        measurements = results.load(kept)
         try:
             its = origin(arena, _command(only or [], rounds, smoke, pythons))
             with arena.one_jvm() if smoke else nullcontext():
                 for name, measure in workloads(sizes, **pythons).items():
                     if not only or name in only:
-                        found |= {r.name: replace(r, origin=its) for r in measure(bench)}
-                        results.save(found, kept)
+                        measurements |= {r.name: replace(r, origin=its) for r in measure(bench)}
+                        results.save(measurements, kept)
                         report.write(results.load(kept), kept)
         finally:
             arena.close()

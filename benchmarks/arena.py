@@ -68,12 +68,12 @@ class Run:
     """
     One process from its start to its end.
 
-    `peak`: bytes (PSS of it and all it started), if sampled. `said`: what it wrote to stdout.
+    `peak`: bytes (PSS of it and all it started), if sampled. `output`: what it wrote to stdout.
     """
 
     seconds: float
     peak: int = 0
-    said: str = ""
+    output: str = ""
 
 
 class Arena:
@@ -149,11 +149,11 @@ class Arena:
         began = time.monotonic()
         with self.start(command, stdout=subprocess.PIPE, **environment) as process:
             peak = _Peak(process.pid) if sampled else None
-            said, errors = process.communicate()
+            output, errors = process.communicate()
             seconds = time.monotonic() - began
         if process.returncode:
             raise RuntimeError(f"{contender.name} failed ({process.returncode}):\n{errors}")
-        return Run(seconds, peak.end() if peak else 0, said)
+        return Run(seconds, peak.end() if peak else 0, output)
 
     def start(
         self, command: Iterable[str], *, stdout: int = subprocess.DEVNULL, **environment: str

@@ -62,12 +62,12 @@ CREATE OR REPLACE MACRO companies(first, many, repeats, noise, scattered, flat) 
 
 def joined(parts: Iterable[Features]) -> Features:
     """Return what they add up to together."""
-    found: Features = {}
+    sums: Features = {}
     for part in parts:
         for key, (companies, capital) in part.items():
-            before = found.get(key, (0, Decimal(0)))
-            found[key] = (before[0] + companies, before[1] + capital)
-    return found
+            before = sums.get(key, (0, Decimal(0)))
+            sums[key] = (before[0] + companies, before[1] + capital)
+    return sums
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class Data:
             rows = f"SELECT {firsts} FROM ({rows}) GROUP BY company"
         query = f"SELECT cidade, estado, count(*), sum(capital_social) FROM ({rows}) GROUP BY ALL"
         with self._connected() as connection:
-            found = connection.execute(query).fetchall()
+            cities = connection.execute(query).fetchall()
         return joined(
-            {city: (n, capital), f"{city}/{state}": (n, capital)} for city, state, n, capital in found
+            {city: (n, capital), f"{city}/{state}": (n, capital)} for city, state, n, capital in cities
         )
 
     def _rows(self, number: int) -> str:

@@ -26,7 +26,7 @@ def pathway(python: Path) -> Contender:
 
 def run(bench: Bench, guests: Iterable[Contender]) -> list[Result]:
     """Return the latencies of so many files a round: the first, the median and the 99th percentile."""
-    found: dict[str, dict[str, list[float]]] = {"first": {}, "median": {}, "p99": {}}
+    seconds: dict[str, dict[str, list[float]]] = {"first": {}, "median": {}, "p99": {}}
     files = bench.sizes.followed
     for number in range(bench.rounds):
         for contender in (SERVICE, *guests):
@@ -36,13 +36,13 @@ def run(bench: Bench, guests: Iterable[Contender]) -> list[Result]:
             first, *rest = latencies(bench, contender, data)
             steps = quantiles(rest, n=100)
             for name, value in (("first", first), ("median", median(rest)), ("p99", steps[98])):
-                found[name].setdefault(contender.name, []).append(value)
+                seconds[name].setdefault(contender.name, []).append(value)
             bench.say(f"{step} first {first:.3f} s, median {median(rest):.3f} s, p99 {steps[98]:.3f} s")
     what = f"always on, files of {bench.sizes.small_rows} rows, from rename to features in Redis"
     return [
-        Result("follow-median", f"{what}: median of {files}", found["median"], {OURS: 0.18}),
-        Result("follow-p99", f"{what}: 99th percentile", found["p99"], {OURS: 0.40}),
-        Result("follow-first", f"{what}: the first after the start", found["first"], {OURS: 0.50}),
+        Result("follow-median", f"{what}: median of {files}", seconds["median"], {OURS: 0.18}),
+        Result("follow-p99", f"{what}: 99th percentile", seconds["p99"], {OURS: 0.40}),
+        Result("follow-first", f"{what}: the first after the start", seconds["first"], {OURS: 0.50}),
     ]
 
 
@@ -57,10 +57,10 @@ def latencies(bench: Bench, contender: Contender, data: Data) -> list[float]:
     took = []
     with arena.start((*contender.command, *places), LOG_LEVEL="info") as process:
         assert process.stderr is not None
-        said = _Lines(process.stderr)
+        lines = _Lines(process.stderr)
         try:
             if ours:
-                said.wait_for("following")
+                lines.wait_for("following")
             else:
                 time.sleep(10)  # it does not tell when it is ready
             city, expected = _city(written[0]), 0

@@ -86,7 +86,7 @@ def by_companies(bench: Bench) -> list[Result]:
 
 def ledger(bench: Bench) -> list[Result]:
     """Return what Redis holds for millions of companies, one after another and scattered."""
-    found = []
+    results = []
     for name, order, most in (("neighbours", "neighbouring", 3.0), ("scattered", "random", 30.0)):
         data = Data(bench.sizes.bulk_files, bench.sizes.bulk_rows, scattered=name == "scattered")
         bench.arena.clear()
@@ -95,8 +95,8 @@ def ledger(bench: Bench) -> list[Result]:
         bench.check([data])
         what = f"ledger of {data.files * data.rows:,} {order} CNPJs in Redis"
         megabytes = {OURS: [bench.arena.ledger() / 1e6]}
-        found.append(Result(f"ledger-{name}", what, megabytes, {OURS: most}, "MB"))
-    return found
+        results.append(Result(f"ledger-{name}", what, megabytes, {OURS: most}, "MB"))
+    return results
 
 
 def commits(bench: Bench) -> list[Result]:

@@ -23,11 +23,11 @@ GREY = "#8a8a8a"
 
 def draw(results: dict[str, Result], directory: Path) -> bool:
     """Draw what there is of it; return whether there is any."""
-    there = [name for name in PANELS if name in results]
-    if not there:
+    names = [name for name in PANELS if name in results]
+    if not names:
         return False
-    figure, axes = pyplot.subplots(1, len(there), figsize=(4 * len(there), 3.6), squeeze=False)
-    for axis, name in zip(axes[0], there, strict=True):
+    figure, axes = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3.6), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
         _panel(axis, results[name], *PANELS[name])
     figure.tight_layout()
     figure.savefig(directory / FILE, dpi=150, metadata={"Software": None})

@@ -56,7 +56,7 @@ class Race:
                 if number:
                     seconds[contender.name].append(run.seconds)
                     if contender.timed:
-                        inside = float(run.said.split()[-1])
+                        inside = float(run.output.split()[-1])
                         seconds.setdefault(contender.after_start, []).append(inside)
         targets = {name: most for name, most in self.targets.items() if name in seconds}
         return [Result(self.name, self.what, seconds, targets)]

@@ -105,7 +105,7 @@ def pip(*arguments: str) -> None:
     command = [f"{VENV}/bin/python", "-m", "pip", "--disable-pip-version-check", "--no-input"]
     # Compiling every module takes longer than compiling, at first import, those that are used.
     command += ["install", "--no-compile", *arguments]
-    said = []
+    lines = []
     with subprocess.Popen(
         command,
         env=os.environ | {"DIST_EXTRA_CONFIG": str(config)},
@@ -115,13 +115,13 @@ def pip(*arguments: str) -> None:
         errors="replace",
     ) as process:
         for line in process.stdout or ():
-            said.append(line)
+            lines.append(line)
             if long := re.match(r" *Downloading ([^-]+)\S+ \((\d\d+\.\d MB)\)", line):
                 say(f"  downloading {long[1]}, {long[2]}")
             elif long := re.match(r" *Building wheel for (?!city.features)(\S+).*started", line):
                 say(f"  unpacking {long[1]}")
     if process.returncode:
-        errors = list(dropwhile(lambda line: "error" not in line.lower(), said)) or said
+        errors = list(dropwhile(lambda line: "error" not in line.lower(), lines)) or lines
         sys.exit(f"{''.join(errors)}pip failed, see above; then make again")
 
 

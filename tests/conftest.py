@@ -13,7 +13,15 @@ from streaming.spark import session
 from streaming.store import local_server
 from streaming.store.store import Store
 
-pytest.register_assert_rewrite("tests.harness", "tests.chaos")
+for helpers in (
+    "harness",
+    "chaos",
+    "reading.files",
+    "reading.rules",
+    "jobs.rebuilding",
+    "pipeline.summaries",
+):
+    pytest.register_assert_rewrite(f"tests.{helpers}")
 
 from tests import examples  # noqa: F401 - registers the profile of make check
 from tests.chaos.disk import may_mount

@@ -73,7 +73,7 @@ class Zone:
 
     def features(self) -> dict[str, tuple[str, str, str]]:
         """Return key → (total, companies, mean), as any client of Redis sees them."""
-        found: dict[str, tuple[str, str, str]] = {}
+        features: dict[str, tuple[str, str, str]] = {}
         for name in self.redis.scan_iter(_type="hash"):
             key = name.decode().removeprefix(self.settings.feature_prefix)
             if key != "ingest:files":
@@ -84,17 +84,17 @@ class Zone:
                     b"capital_social_medio",
                     b"atualizado_em",
                 }, (key, values)
-                found[key] = (
+                features[key] = (
                     values[b"capital_social_total"].decode(),
                     values[b"quantidade_empresas"].decode(),
                     values[b"capital_social_medio"].decode(),
                 )
-        return found
+        return features
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return path → record, as any client of Redis sees them."""
-        found = self.redis.hgetall(f"{self.settings.feature_prefix}ingest:files")
-        return {os.fsdecode(path): json.loads(value) for path, value in found.items()}
+        records = self.redis.hgetall(f"{self.settings.feature_prefix}ingest:files")
+        return {os.fsdecode(path): json.loads(value) for path, value in records.items()}
 
     def conserved(self) -> None:
         """Assert that no row went missing, and that ledger, cities and municipalities agree."""
@@ -122,12 +122,12 @@ class Service(Zone):
 
     def run(self, checkpoint: str = "run", store: Store | None = None) -> list[Outcome]:
         """Run once over all there is, as `city-features run` does, in this process."""
-        found: list[Outcome] = []
+        outcomes: list[Outcome] = []
         store = store or self.store()
         with locks.checkpoint(self.settings, checkpoint, threading.Event()) as directory:
-            query = Stream(self.spark, store, self.settings, threading.Event(), found.extend)
+            query = Stream(self.spark, store, self.settings, threading.Event(), outcomes.extend)
             query.run_available(directory)
-        return found
+        return outcomes
 
 
 def dumped(client: Any) -> dict[bytes, bytes]:
@@ -211,12 +211,12 @@ class Program:
 
 def session_of(leader: int) -> list[int]:
     """Return the processes of this session, its leader left out."""
-    found = []
+    processes = []
     for pid in psutil.pids():
         with suppress(ProcessLookupError, PermissionError):
             if pid != leader and os.getsid(pid) == leader:
-                found.append(pid)
-    return found
+                processes.append(pid)
+    return processes
 
 
 @contextmanager

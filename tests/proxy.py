@@ -164,7 +164,7 @@ def _command(data: bytes) -> str:
 
 
 def _close(*sockets: socket.socket) -> None:
-    for some in sockets:
+    for connection in sockets:
         with contextlib.suppress(OSError):
-            some.shutdown(socket.SHUT_RDWR)
-        some.close()
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()

@@ -34,10 +34,10 @@ def another(directory: Path) -> tuple["subprocess.Popen[str]", Path]:
 
 
 def test_the_directory_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
-    killed, left = another(tmp_path)
-    living, there = another(tmp_path)
-    (left / "spark-1").mkdir()
-    (left / "spark-1" / "blocks").write_text("x")
+    killed, leftover = another(tmp_path)
+    living, directory = another(tmp_path)
+    (leftover / "spark-1").mkdir()
+    (leftover / "spark-1" / "blocks").write_text("x")
     others = [tmp_path / "city-features-of-a-version-before", tmp_path / "city-features-x.locked.csv"]
     for other in others:
         other.mkdir()
@@ -47,20 +47,20 @@ def test_the_directory_of_a_killed_process_is_removed_by_the_next(tmp_path: Path
     made = scratch.make(tmp_path)
 
     with living:
-        assert sorted(tmp_path.iterdir()) == sorted([there, made, *others])
+        assert sorted(tmp_path.iterdir()) == sorted([directory, made, *others])
         living.kill()
     scratch.remove(made)
-    assert sorted(tmp_path.iterdir()) == sorted([there, *others])
+    assert sorted(tmp_path.iterdir()) == sorted([directory, *others])
 
 
 def test_the_directory_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = tmp_path / "city-features-another.locked"
-    left.mkdir()
-    monkeypatch.setattr(os, "geteuid", lambda: left.stat().st_uid + 1)
+    directory = tmp_path / "city-features-another.locked"
+    directory.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: directory.stat().st_uid + 1)
 
     scratch.remove(scratch.make(tmp_path))
 
-    assert left.exists()
+    assert directory.exists()
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:

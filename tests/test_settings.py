@@ -61,9 +61,9 @@ def test_a_dotenv_file_sets_too_and_the_environment_wins(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOG_LEVEL", "debug")
 
-    found = settings.load()
+    configuration = settings.load()
 
-    assert (found.log_level, found.log_format) == ("debug", "json")
+    assert (configuration.log_level, configuration.log_format) == ("debug", "json")
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "MAX_FILES_PER_TRIGGER", "QUARANTINE", "LOG_LEVEL"])
@@ -154,23 +154,23 @@ def test_where_redis_is_can_be_told_without_user_and_password(url: str, place: s
 )
 def test_a_malformed_url_gives_its_password_away_neither_as_a_place_nor_in_an_error(url: str) -> None:
     try:
-        said = load(redis_url=url).redis_place
+        text = load(redis_url=url).redis_place
     except EnvironmentRefused as error:
-        said = str(error)
+        text = str(error)
 
-    assert SECRET.lower() not in said.lower()
+    assert SECRET.lower() not in text.lower()
 
 
 def test_the_password_is_in_no_text_of_the_settings() -> None:
-    found = load(redis_url=f"redis://user:{SECRET}@there:6379/0")
+    configuration = load(redis_url=f"redis://user:{SECRET}@there:6379/0")
 
-    assert found.redis_url is not None and SECRET in found.redis_url.get_secret_value()
+    assert configuration.redis_url is not None and SECRET in configuration.redis_url.get_secret_value()
     for text in (
-        repr(found),
-        str(found),
-        f"{found!r:>9}",
-        str(found.model_dump()),
-        found.model_dump_json(),
+        repr(configuration),
+        str(configuration),
+        f"{configuration!r:>9}",
+        str(configuration.model_dump()),
+        configuration.model_dump_json(),
     ):
         assert SECRET not in text
         assert "redis_url" in text
@@ -191,8 +191,8 @@ def test_what_no_variable_sets_may_be_a_secret_in_a_file(
     (tmp_path / "redis_url").write_text("redis://user:secret@redis:6379/0\n")
     (tmp_path / "landing_zone").write_text("elsewhere")
     monkeypatch.setenv("LANDING_ZONE", "here")
-    found = settings.load(_env_file=None, _secrets_dir=tmp_path)
-    assert found.redis_url is not None
-    assert found.redis_url.get_secret_value() == "redis://user:secret@redis:6379/0"
-    assert found.redis_place == "redis://redis:6379/0"
-    assert found.landing_zone == Path("here")
+    configuration = settings.load(_env_file=None, _secrets_dir=tmp_path)
+    assert configuration.redis_url is not None
+    assert configuration.redis_url.get_secret_value() == "redis://user:secret@redis:6379/0"
+    assert configuration.redis_place == "redis://redis:6379/0"
+    assert configuration.landing_zone == Path("here")

@@ -90,10 +90,10 @@ def test_a_directory_in_place_of_a_dotenv_file_is_none(tmp_path: Path) -> None:
 def test_a_file_of_settings_that_is_not_utf8_is_named(tmp_path: Path, content: bytes, line: int) -> None:
     dotenv, secret = tmp_path / ".env", tmp_path / "secrets" / "redis_url"
     secret.parent.mkdir()
-    for file, given in ((dotenv, {}), (secret, {"_secrets_dir": secret.parent})):
+    for file, arguments in ((dotenv, {}), (secret, {"_secrets_dir": secret.parent})):
         file.write_bytes(content)
         with pytest.raises(EnvironmentRefused) as error:
-            settings.load(**{"_env_file": dotenv, **given})
+            settings.load(**{"_env_file": dotenv, **arguments})
         assert str(error.value) == (
             f"settings cannot be read: {file} is not UTF-8 (line {line}); save it so"
         )

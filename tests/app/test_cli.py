@@ -1,16 +1,11 @@
 """The command line as processes: what is on stdout, on stderr, and the exit code."""
 
-import fcntl
 import gzip
 import json
 import resource
-import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -19,7 +14,7 @@ from streaming.app.cli import app
 from streaming.landing import local
 from streaming.settings import Settings
 from tests import oracle
-from tests.harness import ROOT, Program, Service, row, until
+from tests.harness import ROOT, Program, row
 
 EXAMPLE = ROOT / "examples" / "novas_empresas.csv"
 TOTALS = {
@@ -120,12 +115,12 @@ def test_json_logs_say_what_became_of_each_file(ran: Ran) -> None:
 
 
 def test_show_gives_the_features_of_the_example(ran: Ran) -> None:
-    found = ran.program.json("show")["features"]
+    features = ran.program.json("show")["features"]
     assert {
         f["key"]: (f["capital_social_total"], f["quantidade_empresas"], f["capital_social_medio"])
-        for f in found
+        for f in features
     } == TOTALS
-    for f in found:
+    for f in features:
         assert list(f) == [
             "key",
             "cidade",
@@ -225,8 +220,8 @@ def test_quarantine_gives_the_rejected_rows_and_files(ran: Ran) -> None:
 
 
 def test_redis_cli_shows_what_redis_holds(ran: Ran) -> None:
-    said = ran.program("redis", "cli", "hgetall", "São Paulo").stdout.splitlines()
-    values = dict(zip(said[::2], said[1::2], strict=True))
+    lines = ran.program("redis", "cli", "hgetall", "São Paulo").stdout.splitlines()
+    values = dict(zip(lines[::2], lines[1::2], strict=True))
     values.pop("atualizado_em")
     assert values == {
         "capital_social_total": "195000.00",
@@ -247,8 +242,8 @@ def test_the_server_of_its_own_stops_and_comes_back_with_its_data(ran: Ran) -> N
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert ran.program("redis", "stop").stdout == "the server in redis was not running\n"
-    said = ran.program("redis", "cli", "hget", "São Paulo", "capital_social_total").stdout
-    assert said == "195000.00\n"
+    output = ran.program("redis", "cli", "hget", "São Paulo", "capital_social_total").stdout
+    assert output == "195000.00\n"
 
 
 def test_the_same_content_under_the_same_name_is_said_and_not_copied(
@@ -281,214 +276,12 @@ def test_other_content_under_the_same_name_gets_a_new_name(program: Program, set
     assert len(list(settings.landing_zone.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["nonsense"],
-        ["run", "--nonsense"],
-        ["show", "--top", "0"],
-        ["show", "--top", "x"],
-        ["drop"],
-        ["drop", "nowhere.csv"],
-        ["drop", "a.csv", "b.csv", "--as", "c.csv"],
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_exits_with_2_and_nothing_on_stdout_to_take_for_a_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "landing_zone").mkdir()
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text(oracle.text([row(1)]))
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 2
-    assert isinstance(done.exception, SystemExit), "no traceback"
-    assert done.stdout == "" or not arguments
-    assert done.stderr or not arguments
-    assert list((tmp_path / "landing_zone").iterdir()) == []
-
-
-def test_the_process_of_a_wrong_usage_exits_with_2(program: Program) -> None:
-    done = program("run", "--nonsense", code=2)
-    assert done.stdout == ""
-    assert "--nonsense" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "said"),
-    [
-        (["drop", "a.txt"], {}, "--as"),
-        (["drop", "a.txt", "--as", "../a.csv"], {}, "--as"),
-        (["drop", "a.txt", "--as", ".a.csv"], {}, "--as"),
-        (["drop", "a.txt", "--as", "a.csv"], {"LANDING_ZONE": "nowhere"}, "could not be dropped"),
-        (["run"], {"LANDING_ZONE": "nowhere"}, "LANDING_ZONE"),
-        (["run"], {"REDIS_URL": "http://maria:s3cr3t@x"}, "REDIS_URL"),
-        (["run"], {"REDIS_URL": "redis://maria:s3cr3t@x:port"}, "REDIS_URL"),
-        (["run"], {"MAX_FILES_PER_TRIGGER": "many"}, "MAX_FILES_PER_TRIGGER"),
-        (["run"], {"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
-        (["run"], {"JAVA_HOME": "/nowhere", "LANDING_ZONE": "full"}, "Java"),
-        (["status"], {"LANDING_ZONE": "nowhere"}, "LANDING_ZONE"),
-    ],
-)
-def test_a_failure_exits_with_1_and_one_line_that_says_what_to_do(
-    program: Program, arguments: list[str], environment: dict[str, str], said: str
-) -> None:
-    (program.directory / "a.txt").write_text("x")
-    (program.directory / "full").mkdir()
-    (program.directory / "full" / "a.csv").write_text(oracle.text([row(1)]))
-    done = program(*arguments, code=1, **environment)
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert said in line
-    assert "s3cr3t" not in line
-
-
-@pytest.mark.parametrize("command", ["run", "show", "status", "quarantine"])
-def test_redis_down_exits_with_1_in_bounded_time_without_the_password(
-    program: Program, settings: Settings, command: str
-) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (settings.landing_zone / "a.csv").write_text(oracle.text([row(1)]))
-    began = time.monotonic()
-    done = program(command, "--json", code=1, REDIS_URL=f"redis://maria:s3cr3t@127.0.0.1:{port}/0")
-    assert time.monotonic() - began < 20
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: Redis at redis://127.0.0.1:{port}/0 does not answer")
-    assert "s3cr3t" not in line
-
-
-def test_check_tells_that_redis_is_down(program: Program) -> None:
-    document = program.json("check", code=1, REDIS_URL="redis://maria:s3cr3t@127.0.0.1:1/0")
-    down = next(c for c in document["checks"] if c["name"] == "redis: reachable")
-    assert down["ok"] is False
-    assert "does not answer" in down["detail"]
-    assert "s3cr3t" not in json.dumps(document)
-
-
-def test_redis_url_never_tells_the_password(program: Program) -> None:
-    said = program("redis", "url", REDIS_URL="redis://maria:s3cr3t@example.org:6380/2")
-    assert said.stdout == "redis://example.org:6380/2\n"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_run_that_waits_for_another_one_stops_when_told_to(
-    program: Program, settings: Settings, number: signal.Signals
-) -> None:
-    (settings.landing_zone / "a.csv").write_text(oracle.text([row(1)]))
-    with (settings.checkpoints / ".run.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        started = program.start("run")
-        assert started.stderr is not None
-        assert "another run has this checkpoint" in started.stderr.readline()
-        started.send_signal(number)
-        try:
-            code = started.wait(5)
-        except subprocess.TimeoutExpired:
-            pytest.fail("it goes on waiting, deaf to the signal")
-    assert code == 128 + number
-    out, err = started.communicate()
-    assert "nothing new" not in out
-    assert f"stopped by {number.name}: 1 file waits for the next run" in err
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_run_that_is_stopped_says_what_it_did_and_what_it_left(
-    program: Program, service: Service, number: signal.Signals
-) -> None:
-    contents = [service.put(f"{n:02d}.csv", [row(n)]) for n in range(20)]
-    started = program.start("run", "--json", MAX_FILES_PER_TRIGGER="1")
-    until(lambda: int(service.redis.get("ingest:version") or 0) >= 2, 60, what="the second commit")
-    started.send_signal(number)
-    out, err = started.communicate(timeout=300)
-
-    document = json.loads(out)
-    done = [file["file"] for file in document["files"]]
-    assert 2 <= len(done) < 20
-    assert done + document["waiting"] == [f"{n:02d}.csv" for n in range(20)]
-    assert document["stopped"] == number.name
-    assert started.returncode == 128 + number
-    assert err.splitlines()[-1].startswith(f"stopped by {number.name}: ")
-    service.holds(*contents[: len(done)])
-
-
-@pytest.mark.parametrize(
-    ("number", "files"), [(signal.SIGTERM, 30), (signal.SIGINT, 2)], ids=["SIGTERM", "SIGINT"]
-)
-def test_following_ingests_what_is_dropped_and_ends_with_0_and_all_exact(
-    program: Program, service: Service, number: int, files: int
-) -> None:
-    started = program.start("run", "--follow", "--json", LOG_FORMAT="json")
-    contents = []
-    for n in range(2):
-        rows = [row(i, f"{i}.0{n}") for i in range(n * 10, n * 10 + 15)]
-        contents.append(oracle.text(rows))
-        (program.directory / f"{n}.csv").write_text(contents[-1])
-        program("drop", f"{n}.csv")
-        expected = oracle.features(contents)
-        until(lambda: service.features() == expected, 40, what=f"file {n}")  # noqa: B023
-    for n in range(2, files):
-        rows = [row(i, f"{i}.{n}") for i in range(n * 10, n * 10 + 15)]
-        contents.append(service.put(f"{n}.csv", rows, mtime=time.time() - 10 + n * 0.1))
-    time.sleep(0.3)
-    started.send_signal(number)
-    out, err = started.communicate(timeout=300)
-
-    assert started.returncode == 0, err
-    document = json.loads(out)
-    counted = len(service.records())
-    assert 2 <= counted <= files
-    assert document["new"] == sum(int(f[1]) for k, f in service.features().items() if "/" in k)
-    service.conserved()
-    assert len(service.run()) == files - counted
-    service.holds(*contents)
-
-
-def test_a_run_killed_in_the_middle_and_run_again_gives_what_plain_python_gives(
-    program: Program, service: Service
-) -> None:
-    contents = [
-        service.put(f"{n:03d}.csv", [row(i, f"{i}.{n % 100:02d}") for i in range(n * 8, n * 8 + 10)])
-        for n in range(24)
-    ]
-    started = program.start("run", MAX_FILES_PER_TRIGGER="3")
-    until(lambda: int(service.redis.get("ingest:version") or 0) >= 3, 60, what="the third commit")
-    program.kill(started)
-    halfway = len(service.records())
-
-    assert 9 <= halfway < 24
-    service.holds(*contents[:halfway])
-    assert len(service.run()) == 24 - halfway
-    service.holds(*contents)
-
-
 def test_help_of_every_command_has_a_line_for_each_and_an_example() -> None:
     def shown(*arguments: str) -> str:
         return CliRunner().invoke(app, [*arguments, "--help"]).stdout
 
-    said = shown()
+    output = shown()
     for command in ("drop", "run", "show", "status", "check", "quarantine", "redis"):
-        assert command in said
+        assert command in output
     for command in ("drop", "run", "show", "status", "check", "quarantine"):
         assert "Example" in shown(command), command
-
-
-def test_a_file_that_may_not_be_read_is_told_apart_and_counts_when_it_may(
-    program: Program, service: Service
-) -> None:
-    content = service.put("fechado.csv", [row(1)])
-    path = service.settings.landing_zone / "fechado.csv"
-    path.chmod(0)
-    program.powerless = True
-    (file,) = program.json("run")["files"]
-    assert (file["state"], file["reason"]) == ("unreadable", "Permission denied")
-    assert service.records() == {}
-    path.chmod(0o644)
-    assert [(o.file, o.new) for o in service.run()] == [("fechado.csv", 1)]
-    service.holds(content)

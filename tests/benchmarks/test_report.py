@@ -68,13 +68,13 @@ def test_what_files_add_up_to_is_what_plain_python_counts(data: Data, tmp_path: 
 
 def test_each_row_counts_where_repeats_count_and_noise_never_does(tmp_path: Path) -> None:
     data = Data(2, 1_000, repeats=0.3, noise=0.1)
-    found = rows(data.write(tmp_path))
-    noisy = sum(row[1] == "ontem" for row in found)
+    records = rows(data.write(tmp_path))
+    noisy = sum(row[1] == "ontem" for row in records)
 
     counted = sum(n for key, (n, _) in data.features(once=False).items() if "/" in key)
 
-    assert 0.05 < noisy / len(found) < 0.15
-    assert counted == len(found) - noisy
+    assert 0.05 < noisy / len(records) < 0.15
+    assert counted == len(records) - noisy
 
 
 def test_features_join_by_adding_up() -> None:
@@ -117,9 +117,9 @@ def test_what_was_measured_before_stays_and_is_told_apart(tmp_path: Path) -> Non
 
     results.save(results.load(tmp_path) | {"bulk": new}, tmp_path)
 
-    found = results.load(tmp_path)
-    assert list(found.items()) == [("bulk", new), ("commit", old["commit"])]
-    report.write(found, tmp_path)
+    measurements = results.load(tmp_path)
+    assert list(measurements.items()) == [("bulk", new), ("commit", old["commit"])]
+    report.write(measurements, tmp_path)
     page = (tmp_path / "RESULTS.md").read_text("utf-8")
     assert "commit: 2026-01-01, commit abc, `make bench`" in page
 

@@ -109,15 +109,15 @@ def _progress() -> Progress:
 def _report(bar: Progress, name: str, began: float) -> Callable[[int, int], None]:
     """Return what shows progress: a bar, or without a terminal a line now and then."""
     task = bar.add_task(name, total=None)
-    said = began
+    last_report = began
 
     def report(done: int, of: int) -> None:
-        nonlocal said
+        nonlocal last_report
         bar.update(task, completed=done, total=of)
         now = time.monotonic()
-        if bar.disable and now - said > QUIET:
+        if bar.disable and now - last_report > QUIET:
             out.print(f"{name} {done}/{of} {now - began:.0f} s")
-            said = now
+            last_report = now
 
     return report
 

@@ -17,7 +17,7 @@ class Threads:
 
     def __init__(self, *work: Callable[[], object]) -> None:
         self._failed: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._do, args=(some,), daemon=True) for some in work]
+        self._threads = [threading.Thread(target=self._do, args=(task,), daemon=True) for task in work]
         for thread in self._threads:
             thread.start()
 
@@ -76,8 +76,8 @@ def follow(world: World, count: int) -> Rows:
     writers.join()
     service.run()
     world.complete(audit=True)
-    said = f"{restarts} restarts, {number * ROWS:,} rows in {number} files; {world.told()}"
-    return {"a following query restarted while two writers rename files in": (restarts, said)}
+    summary = f"{restarts} restarts, {number * ROWS:,} rows in {number} files; {world.told()}"
+    return {"a following query restarted while two writers rename files in": (restarts, summary)}
 
 
 def threads(world: World, count: int) -> Rows:
@@ -95,8 +95,8 @@ def threads(world: World, count: int) -> Rows:
             world.complete()
             commits += int(world.redis.get("ingest:version")) - version
             world.progress(kind * count + done + 1, len(KINDS) * count)
-        said = f"{commits} commits; {world.told()}; {time.monotonic() - began:.0f} s"
-        rows[f"{_kind(runs, same)}, in one process"] = count, said
+        summary = f"{commits} commits; {world.told()}; {time.monotonic() - began:.0f} s"
+        rows[f"{_kind(runs, same)}, in one process"] = count, summary
     world.audit()
     return rows
 
@@ -121,8 +121,8 @@ def processes(world: World, count: int) -> Rows:
             assert [code for *_, code in ended] == [0] * runs, ended
             world.complete()
             world.progress(kind * count + done + 1, len(kinds) * count)
-        said = f"{world.told()}; {time.monotonic() - began:.0f} s"
-        rows[f"{_kind(runs, same)}, as processes"] = count, said
+        summary = f"{world.told()}; {time.monotonic() - began:.0f} s"
+        rows[f"{_kind(runs, same)}, as processes"] = count, summary
     world.audit()
     return rows
 

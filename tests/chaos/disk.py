@@ -130,8 +130,8 @@ def disk(world: World, count: int) -> Rows:
                 world.program("run", timeout=300) if count > 1 else world.service.run()
             world.complete()
             world.progress(number * count + done + 1, len(faults) * count)
-        told = error.removeprefix("error: ").replace(str(world.directory), "…").replace("|", "/")
-        rows[name] = count, f"exit 1, “{told}”; {world.told()}"
+        message = error.removeprefix("error: ").replace(str(world.directory), "…").replace("|", "/")
+        rows[name] = count, f"exit 1, “{message}”; {world.told()}"
     return rows
 
 

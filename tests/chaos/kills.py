@@ -156,19 +156,19 @@ def kills(world: World, count: int) -> Rows:
     moments = [name for name in MOMENTS for _ in range(count)]
     world.random.shuffle(moments)
     began = time.monotonic()
-    left: Counter[str] = Counter()
+    backlog: Counter[str] = Counter()
     for done, name in enumerate(moments):
         for _ in range(world.random.randint(3, 5)):
             world.put()
         MOMENTS[name](killer)
         world.proxy.calm()
         world.check()
-        left[name] += len(world.contents) - len(world.zone.records())
+        backlog[name] += len(world.contents) - len(world.zone.records())
         world.progress(done + 1, len(moments))
     world.program("run", timeout=300)
     world.complete(audit=True)
     rows = {
-        name: (count, f"{count} kills, Redis whole after each; {left[name]} files left to later runs")
+        name: (count, f"{count} kills, Redis whole after each; {backlog[name]} files left to later runs")
         for name in MOMENTS
     }
     name = "killed after the reply, before Spark commits"

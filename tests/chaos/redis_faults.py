@@ -36,9 +36,9 @@ def kills(world: World, count: int) -> Rows:
     def load() -> None:
         while not stop.is_set():
             name = world.put()
-            found = local.stat_file(world.settings.landing_zone, name)
-            assert found is not None
-            acknowledged.update(outcome.file for outcome in ingest([found]))
+            file = local.stat_file(world.settings.landing_zone, name)
+            assert file is not None
+            acknowledged.update(outcome.file for outcome in ingest([file]))
 
     load_ = Threads(load)
     for done in range(count):
@@ -60,8 +60,8 @@ def kills(world: World, count: int) -> Rows:
         raise Difference(f"acknowledged, and lost: {lost}")
     world.service.run()
     world.complete(audit=True)
-    said = f"{len(acknowledged)} commits acknowledged, none lost; {world.told()}"
-    return {"server killed under load (appendfsync always)": (count, said)}
+    summary = f"{len(acknowledged)} commits acknowledged, none lost; {world.told()}"
+    return {"server killed under load (appendfsync always)": (count, summary)}
 
 
 def memory(world: World, count: int) -> Rows:

@@ -21,8 +21,8 @@ def replies(world: World, count: int) -> Rows:
         world.complete()
         world.progress(min(world.proxy.swallowed, count), count)
     world.complete(audit=True)
-    said = f"{world.proxy.swallowed} lost of all commands, {world.proxy.scripts} scripts run"
-    return {"replies lost, late or never sent (25 % of all)": (count, f"{said}; {world.told()}")}
+    summary = f"{world.proxy.swallowed} lost of all commands, {world.proxy.scripts} scripts run"
+    return {"replies lost, late or never sent (25 % of all)": (count, f"{summary}; {world.told()}")}
 
 
 def control(world: World, count: int) -> Rows:
@@ -31,17 +31,18 @@ def control(world: World, count: int) -> Rows:
     for guard in GUARDS:
         assert merge.count(guard) == 1, f"merge.lua has no {guard!r}"
         merge = merge.replace(guard, "if false then")
-    found: dict[str, object] = {}
-    while not found:
+    differences: dict[str, object] = {}
+    while not differences:
         if world.proxy.swallowed >= count:
             raise Difference("a script without its checks made no difference: this harness sees nothing")
         store = _patient(world)
         store._scripts._registered["merge"] = store.client.register_script(merge)
         _round(world, store)
-        found = world.differences()
+        differences = world.differences()
         world.progress(min(world.proxy.swallowed, count), count)
-    said = f"{len(found)} differences found, as they have to be, after {world.proxy.swallowed} lost"
-    return {"the same without the version's checks": (world.proxy.swallowed, said)}
+    lost = world.proxy.swallowed
+    summary = f"{len(differences)} differences found, as they have to be, after {lost} lost"
+    return {"the same without the version's checks": (lost, summary)}
 
 
 def _round(world: World, store: Store) -> None:

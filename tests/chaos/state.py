@@ -124,9 +124,9 @@ def refilled_before_commit(world: World) -> None:
         world.forget()
         others = sorted(world.contents.keys() - {name})
         for path in [name, *others][:version]:
-            found = local.stat_file(world.settings.landing_zone, path)
-            assert found is not None
-            other([found])
+            file = local.stat_file(world.settings.landing_zone, path)
+            assert file is not None
+            other([file])
         assert int(world.redis.get("ingest:version")) == version
 
     world.proxy.before(1, refill)

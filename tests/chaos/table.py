@@ -42,11 +42,11 @@ def write(document: Path, lines: list[Line], order: list[str], seed: int, server
     run = {line.case for line in lines}
     kept = [line for line in old.splitlines() if (case := _case(line)) in order and case not in run]
     table = sorted([*kept, *map(str, lines)], key=lambda line: order.index(_case(line)))
-    said = (
+    caption = (
         f"Last run on {date.today().isoformat()}, seed {seed}: Python {platform.python_version()}, "
         f"Spark {version('pyspark')}, {server}, {platform.system()} {platform.machine()}."
     )
-    inside = "\n".join([BEGIN, said, "", *HEAD, *table, END])
+    inside = "\n".join([BEGIN, caption, "", *HEAD, *table, END])
     document.write_text(f"{before}{inside}{after}", "utf-8")
 
 

@@ -192,9 +192,9 @@ class World:
                 fresh = len(self._count.companies) - companies
                 bad = self._rejected[path]
                 expected = (read + bad, fresh, read - fresh, bad)
-                said = tuple(records[path][k] for k in ("read", "new", "duplicates", "rejected"))
-                if said != expected:
-                    wrong[f"record of {path}"] = said, expected
+                counts = tuple(records[path][k] for k in ("read", "new", "duplicates", "rejected"))
+                if counts != expected:
+                    wrong[f"record of {path}"] = counts, expected
                 self._counted.append((version, path, content))
         features, expected_features = self.zone.features(), self._count.features()
         for key in features.keys() | expected_features.keys():
@@ -232,9 +232,9 @@ class World:
         """Let the program recompute everything from the landed files and compare, if that is wanted."""
         if not self.audited:
             return
-        found = self.program.json("audit", timeout=300)
-        if not found["ok"] or found["differences"]:
-            raise Difference(f"audit: {found}")
+        report = self.program.json("audit", timeout=300)
+        if not report["ok"] or report["differences"]:
+            raise Difference(f"audit: {report}")
         self.audits += 1
 
     def told(self) -> str:

@@ -51,11 +51,11 @@ class Walk:
     def holds(self) -> None:
         """Assert that Redis holds exactly what the files add up to."""
         expected = oracle.features(self.files)
-        found = self.stack.features()
-        assert found == expected, {
-            k: (found.get(k), v) for k, v in expected.items() if found.get(k) != v
+        features = self.stack.features()
+        assert features == expected, {
+            k: (features.get(k), v) for k, v in expected.items() if features.get(k) != v
         }
-        say(f"  redis-cli: {len(found)} keys, all as counted by hand")
+        say(f"  redis-cli: {len(features)} keys, all as counted by hand")
 
     def ran(self, run: str, state: str = "success") -> dict[str, dict[str, Any]]:
         """Wait for a run's end in this state, show its tasks, and return them."""
@@ -82,8 +82,8 @@ class Walk:
     def the_example(self) -> None:
         """The other commands of the documents: the DAG with the example, Redis, the DAG from outside"""
         for command in self.readme[1:]:
-            said = self.stack.shell(command)
-            say(f"  {command.splitlines()[0]}\n           {' '.join(said.split())[-160:]}")
+            output = self.stack.shell(command)
+            say(f"  {command.splitlines()[0]}\n           {' '.join(output.split())[-160:]}")
             for run in self.stack.runs():
                 self.ran(run)
             self.holds()
@@ -104,8 +104,8 @@ class Walk:
             assert "Read-only" in readonly, readonly
         say("  so does every process there, none with a capability; root file systems are read-only")
         for command in (("set", "a", "1"), ("flushall",), ("get", "ledger:0"), ("config", "get", "*")):
-            said = stack.redis(*command)
-            assert "NOPERM" in said, (command, said)
+            reply = stack.redis(*command)
+            assert "NOPERM" in reply, (command, reply)
         say("  redis-cli as leitor: reads features; set, flushall, get, config are refused")
         for name in ("../x.csv", "a;b.csv", "x.csv\n", "$(id).csv"):
             assert refused(lambda name=name: stack.trigger(name)) == 400  # type: ignore[misc]
@@ -116,8 +116,8 @@ class Walk:
         say("  hostile arquivo_csv refused with 400, a wrong password with 401")
 
     def _is_all(self, service: str, status: set[str]) -> bool:
-        found = self.stack.inside(service, "as-owner", "sh", "-c", STATUS)
-        return {line.replace("\t", " ") for line in found.splitlines()} == status
+        output = self.stack.inside(service, "as-owner", "sh", "-c", STATUS)
+        return {line.replace("\t", " ") for line in output.splitlines()} == status
 
     def bad_and_good(self) -> None:
         """A file without the columns, one that may not be read, and a good one in the same run"""
@@ -132,10 +132,10 @@ class Walk:
             "failed",
             1,
         )
-        said = [e for e in self.stack.log(run, "conferir_features") if e["event"] == "failed"]
-        assert len(said) == 1 and "ruim.csv: missing column" in said[0]["reason"], said
-        assert "fechada.csv: Permission denied" in said[0]["reason"], said
-        say(f"  its log: {said[0]['reason']}")
+        failures = [e for e in self.stack.log(run, "conferir_features") if e["event"] == "failed"]
+        assert len(failures) == 1 and "ruim.csv: missing column" in failures[0]["reason"], failures
+        assert "fechada.csv: Permission denied" in failures[0]["reason"], failures
+        say(f"  its log: {failures[0]['reason']}")
         self.files.append(good)
         self.holds()
         (self.stack.landing_zone / "fechada.csv").chmod(0o644)
@@ -152,8 +152,8 @@ class Walk:
         self.holds()
 
     def _why(self, run: str, task: str) -> str:
-        found = [e for e in self.stack.log(run, task) if e["event"] == "Task failed with exception"]
-        return f"{task}: {found[0]['error_detail'][0]['exc_value']}" if found else f"{task}: -"
+        failures = [e for e in self.stack.log(run, task) if e["event"] == "Task failed with exception"]
+        return f"{task}: {failures[0]['error_detail'][0]['exc_value']}" if failures else f"{task}: -"
 
     def killed(self) -> None:
         """A run marked as failed while Spark reads: the process ends with the task"""
@@ -175,11 +175,11 @@ class Walk:
         self.stack.put("outra-grande.csv", big)
         run = self.stack.trigger()
         until(lambda: self._processes() == SPARK_RUNS, 120, "Spark")
-        left = until(self._scratch, 60, "what Spark keeps in /tmp")
+        scratch = until(self._scratch, 60, "what Spark keeps in /tmp")
         self.stack.compose("kill", "--signal", "KILL", "scheduler")
         self.stack.compose("start", "scheduler")
-        until(lambda: not left & self._scratch(), 30, f"the end of {left}")
-        say(f"  what Spark left in /tmp is gone: {', '.join(sorted(left))}")
+        until(lambda: not scratch & self._scratch(), 30, f"the end of {scratch}")
+        say(f"  what Spark left in /tmp is gone: {', '.join(sorted(scratch))}")
         self.ran(run)
         self.files.append(big)
         self.holds()
@@ -192,8 +192,8 @@ class Walk:
     def _processes(self) -> set[str]:
         """Return which of the run and its JVM are there; that the check runs java does not count."""
         script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
-        found = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
-        return {name for name in SPARK_RUNS if name in found}
+        command_lines = self.stack.inside("scheduler", "as-owner", "sh", "-c", script)
+        return {name for name in SPARK_RUNS if name in command_lines}
 
     def restarted(self) -> None:
         """`docker compose restart`, and the same again"""
@@ -254,21 +254,21 @@ class Walk:
         """No secret in the configuration, in an environment or in a log"""
         stack = self.stack
         show = "for file in /run/secrets*/*; do cat $file; echo; done"
-        found = "".join(
+        contents = "".join(
             stack.inside(s, "as-owner", "sh", "-c", show) for s in ("scheduler", "api-server")
         )
-        secrets = {word for word in re.split(r'[\s":@]+', found) if len(word) > 40}
+        secrets = {word for word in re.split(r'[\s":@]+', contents) if len(word) > 40}
         assert len(secrets) == 6, len(
             secrets
         )  # of PostgreSQL, Redis, the administrator; Airflow's three
-        told = {"configuration": stack.compose("--profile", "*", "config")}
-        told["logs"] = stack.logs + stack.compose("--profile", "*", "logs", "--no-color")
-        told["task logs"] = stack.inside("scheduler", "as-owner", "grep", "-rh", "", "/var/log/airflow")
-        told["environments"] = stack.environments()
-        for place, text in told.items():
+        texts = {"configuration": stack.compose("--profile", "*", "config")}
+        texts["logs"] = stack.logs + stack.compose("--profile", "*", "logs", "--no-color")
+        texts["task logs"] = stack.inside("scheduler", "as-owner", "grep", "-rh", "", "/var/log/airflow")
+        texts["environments"] = stack.environments()
+        for place, text in texts.items():
             assert text.strip(), place
             assert not [secret for secret in secrets if secret in text], place
-        say(f"  {len(secrets)} secrets looked for in {', '.join(told)}: none found")
+        say(f"  {len(secrets)} secrets looked for in {', '.join(texts)}: none found")
 
 
 def main() -> None:

@@ -98,8 +98,8 @@ class Stack:
             "exec -T -T ": "exec -T ",
             "127.0.0.1:8080": f"127.0.0.1:{self._ports['AIRFLOW_PORT']}",
         }
-        for given, here in fit.items():
-            commands = [command.replace(given, here) for command in commands]
+        for original, here in fit.items():
+            commands = [command.replace(original, here) for command in commands]
         return commands
 
     def _section(self, document: str, heading: str) -> str:
@@ -121,8 +121,8 @@ class Stack:
 
     def runs(self) -> list[str]:
         """Return the paths of all runs of the DAG, oldest first."""
-        found = self.api("GET", f"{DAG}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
-        return [f"{DAG}/dagRuns/{quote(run['dag_run_id'])}" for run in found]
+        runs = self.api("GET", f"{DAG}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
+        return [f"{DAG}/dagRuns/{quote(run['dag_run_id'])}" for run in runs]
 
     def up(self, *profiles: str, **environment: str) -> list[dict[str, Any]]:
         """Start everything, wait until it is healthy, and return the containers."""
@@ -154,11 +154,11 @@ class Stack:
 
     def features(self) -> dict[str, tuple[str, ...]]:
         """Return key → (total, companies, mean) of every city, read with redis-cli."""
-        found = {}
+        features = {}
         for key in self.redis("--scan").splitlines():
             if not key.startswith(("ingest:", "ledger:")):
-                found[key] = tuple(self.redis("hmget", key, *FIELDS).splitlines())
-        return found
+                features[key] = tuple(self.redis("hmget", key, *FIELDS).splitlines())
+        return features
 
     def put(self, name: str, text: str, *, source: bool = False) -> None:
         """Write a file, whole, into the landing zone or where the DAG takes files from."""
@@ -191,8 +191,8 @@ class Stack:
 
     def tasks(self, run: str) -> dict[str, dict[str, Any]]:
         """Return the tasks of a run by id."""
-        found = self.api("GET", f"{run}/taskInstances")["task_instances"]
-        return {task["task_id"]: task for task in found}
+        instances = self.api("GET", f"{run}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in instances}
 
     def ended(self, run: str) -> str:
         """Wait for a run to end, and return its state."""
@@ -203,8 +203,8 @@ class Stack:
 
     def log(self, run: str, task: str, attempt: int = 1) -> list[dict[str, Any]]:
         """Return the log of a task's attempt, as Airflow shows it."""
-        found = self.api("GET", f"{run}/taskInstances/{task}/logs/{attempt}")["content"]
-        return [entry for entry in found if isinstance(entry, dict)]
+        entries = self.api("GET", f"{run}/taskInstances/{task}/logs/{attempt}")["content"]
+        return [entry for entry in entries if isinstance(entry, dict)]
 
     def _watch_memory(self) -> None:
         project = f"{self._environment['COMPOSE_PROJECT_NAME']}-"

@@ -44,13 +44,13 @@ class Input:
 
 def inputs() -> list[Input]:
     """Return all inputs that can be made here."""
-    found = []
-    for number, given in enumerate(tomllib.loads((HERE / "expected.toml").read_text())["input"]):
-        if given.pop("escaped", False):
-            given["name"] = os.fsdecode(unquote_to_bytes(given["name"]))
-        if given.get("make") != "device" or os.geteuid() == 0:
-            found.append(Input(number, **given))
-    return found
+    available = []
+    for number, entry in enumerate(tomllib.loads((HERE / "expected.toml").read_text())["input"]):
+        if entry.pop("escaped", False):
+            entry["name"] = os.fsdecode(unquote_to_bytes(entry["name"]))
+        if entry.get("make") != "device" or os.geteuid() == 0:
+            available.append(Input(number, **entry))
+    return available
 
 
 def features(places: Iterable[Place]) -> dict[str, tuple[str, str, str]]:

@@ -118,7 +118,7 @@ def parsed(airflow: dict[str, str]) -> Callable[[list[object]], Any]:
     """A function that parses the DAG, and tries values of `arquivo_csv`."""
 
     def parse(values: list[object]) -> Any:
-        said = python(str(HERE / "parse_dag.py"), json.dumps(values), environment=airflow)
-        return json.loads(said.splitlines()[-1])
+        output = python(str(HERE / "parse_dag.py"), json.dumps(values), environment=airflow)
+        return json.loads(output.splitlines()[-1])
 
     return parse

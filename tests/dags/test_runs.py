@@ -30,14 +30,14 @@ def big() -> str:
 
 def the_run() -> list[psutil.Process]:
     """Return `city-features run` and all below it, of whatever process of these tests."""
-    found = []
+    processes = []
     for process in psutil.Process().children(recursive=True):
         try:
             if process.cmdline()[1:4] == ["-m", "streaming", "run"]:
-                found += [process, *process.children(recursive=True)]
+                processes += [process, *process.children(recursive=True)]
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-    return found
+    return processes
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -46,8 +46,8 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 def spark_run() -> list[psutil.Process]:
     """Return the run's processes, once Spark's JVM is among them."""
-    found = alive(the_run())
-    return found if any(p.name() == "java" for p in found) else []
+    processes = alive(the_run())
+    return processes if any(p.name() == "java" for p in processes) else []
 
 
 def test_the_example_is_dropped_counted_and_read_back(deployment: Deployment, service: Service) -> None:
@@ -80,11 +80,11 @@ def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
     assert run["state"] == "failed"
     assert run["tasks"] == {**DONE, "conferir_features": ["failed", 1]}
     service.holds(good)
-    said = [
+    lines = [
         line for line in deployment.log.read_text().splitlines() if "not counted: ruim.csv: " in line
     ]
-    assert said, deployment.log.read_text()[-3000:]
-    assert "ruim.csv: missing column: cnpj" in said[0]
+    assert lines, deployment.log.read_text()[-3000:]
+    assert "ruim.csv: missing column: cnpj" in lines[0]
     files = run["xcoms"]["conferir_features.contabilidade"]["files"]
     assert [(f["file"], f["state"]) for f in files] == [
         ("boas.csv", "ingested"),

@@ -56,7 +56,7 @@ class Landed:
 
     def _tree(self) -> dict[str, tuple[int, int, int]]:
         own = (self.zone / "_quarantine", self.root / "checkpoints", self.root / "temporary")
-        found = {}
+        tree = {}
         for directory, directories, names in os.walk(self.root):
             kept = [d for d in directories if Path(directory, d) not in own]
             directories[:] = kept
@@ -64,8 +64,8 @@ class Landed:
                 status = Path(directory, name).lstat()
                 size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
                 mtime = 0 if Path(directory, name) == self.zone else status.st_mtime_ns
-                found[str(Path(directory, name))] = (status.st_mode, size, mtime)
-        return found
+                tree[str(Path(directory, name))] = (status.st_mode, size, mtime)
+        return tree
 
 
 @pytest.fixture
@@ -123,32 +123,32 @@ def watched(pid: int) -> Iterator[Usage]:
         yield usage
 
 
-def compare(found: dict[str, dict[str, Any]], expected: dict[str, Input]) -> None:
+def compare(records: dict[str, dict[str, Any]], expected: dict[str, Input]) -> None:
     """Assert that each input has the accounting it should have."""
     wrong = []
-    for name in sorted({*found, *expected}):
-        said = {k: found[name][k] for k in (*COUNTS, "reason")} if name in found else None
+    for name in sorted({*records, *expected}):
+        account = {k: records[name][k] for k in (*COUNTS, "reason")} if name in records else None
         one = expected.get(name)
         should: dict[str, Any] | None = None
         if one is not None:
             should = {k: v for k, v in asdict(one).items() if k in (*COUNTS, "reason")}
             begins = one.reason is not None and one.reason.endswith(" ")
-            if begins and said and str(said["reason"]).startswith(str(one.reason)):
-                should["reason"] = said["reason"]
-        if said != should:
-            wrong.append(f"{name!r}: {said}, not {should}")
+            if begins and account and str(account["reason"]).startswith(str(one.reason)):
+                should["reason"] = account["reason"]
+        if account != should:
+            wrong.append(f"{name!r}: {account}, not {should}")
     assert not wrong, "\n" + "\n".join(wrong)
 
 
 def quarantined(directory: Path) -> dict[str, Counter[str]]:
     """Return file → reasons of its rejected rows, and assert that nothing of the outside is there."""
-    found: dict[str, Counter[str]] = {}
+    reasons: dict[str, Counter[str]] = {}
     for path in directory.iterdir():
         for line in path.read_text("utf-8").rstrip("\n").split("\n"):
             rejected = json.loads(line)
             assert "Fora" not in rejected["raw"], rejected
-            found.setdefault(rejected["file"], Counter())[rejected["reason"]] += 1
-    return found
+            reasons.setdefault(rejected["file"], Counter())[rejected["reason"]] += 1
+    return reasons
 
 
 def holds(service: Service, landed: Landed, *more: corpus.Place) -> None:

@@ -16,8 +16,8 @@ def test_following_picks_up_files_and_ends_with_everything_counted(
     from streaming.pipeline.stream import Stream
 
     stop = threading.Event()
-    found: list[Outcome] = []
-    query = Stream(spark, service.store(), service.settings, stop, found.extend)
+    outcomes: list[Outcome] = []
+    query = Stream(spark, service.store(), service.settings, stop, outcomes.extend)
     failed: list[BaseException] = []
 
     def follow() -> None:
@@ -48,7 +48,7 @@ def test_following_picks_up_files_and_ends_with_everything_counted(
 
     assert not thread.is_alive()
     assert failed == []
-    assert sorted(o.file for o in found) == ["0.csv", "1.csv", "2.csv", "before.csv", "slow.csv"]
+    assert sorted(o.file for o in outcomes) == ["0.csv", "1.csv", "2.csv", "before.csv", "slow.csv"]
     service.holds(*contents)
 
 

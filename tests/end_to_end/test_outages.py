@@ -127,10 +127,10 @@ def test_pauses_grow_and_it_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatc
         away.over()
 
     assert pauses[:8] == [0.5, 1, 2, 4, 8, 15, 15, 15]
-    said = [(entry["event"], entry.get("seconds", entry.get("after_seconds"))) for entry in logs]
-    assert len(said) == 6, said
-    assert said[0] == ("waiting, then trying again", 0)
-    assert said[-1] == ("going on", round(now - 1000))
+    messages = [(entry["event"], entry.get("seconds", entry.get("after_seconds"))) for entry in logs]
+    assert len(messages) == 6, messages
+    assert messages[0] == ("waiting, then trying again", 0)
+    assert messages[-1] == ("going on", round(now - 1000))
 
 
 def test_an_outage_long_after_another_begins_with_a_short_pause_again(

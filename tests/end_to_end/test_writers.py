@@ -56,12 +56,12 @@ def test_many_writers_at_once_count_once(service: Service) -> None:
         for n in range(6)
     ]
     landed = local.listing(service.settings.landing_zone)
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
 
     def work() -> None:
         ingest = Ingest(service.spark, service.store(), service.settings)
         for start in range(0, 6, 2):
-            found.extend(ingest(landed[start : start + 2]))
+            outcomes.extend(ingest(landed[start : start + 2]))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -69,7 +69,7 @@ def test_many_writers_at_once_count_once(service: Service) -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(o.file for o in found) == [f"{n}.csv" for n in range(6)], "each accounted for once"
+    assert sorted(o.file for o in outcomes) == [f"{n}.csv" for n in range(6)], "each accounted for once"
     service.holds(*contents)
 
 

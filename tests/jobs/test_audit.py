@@ -37,8 +37,8 @@ def test_an_audit_of_what_was_counted_finds_no_difference(filled: Service) -> No
 
 
 def test_of_nothing_there_is_nothing_to_differ_and_no_spark_is_started(service: Service) -> None:
-    found = audit.compare(service.settings, service.store(), lambda: pytest.fail("started"))
-    assert found == results.Audit(0, 0, 0, 0, [], [])
+    report = audit.compare(service.settings, service.store(), lambda: pytest.fail("started"))
+    assert report == results.Audit(0, 0, 0, 0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_each_field_that_is_not_the_same_is_named(
     assert audited(filled).differences == [Difference(key, field, value, was)]
 
 
-def test_missing_and_surplus_keys_are_named_and_hashes_of_others_are_not(filled: Service) -> None:
+def test_missing_and_additional_keys_are_named_and_hashes_of_others_are_not(filled: Service) -> None:
     filled.redis.delete("Natal")
     filled.redis.copy("Belém/PA", "Recife/PE")
     filled.redis.hset("Olinda", "quantidade_empresas", "1")
@@ -93,9 +93,9 @@ def test_companies_that_were_counted_twice_are_found(filled: Service) -> None:
 
 def test_a_file_that_is_gone_is_noted_with_what_it_had_brought(filled: Service) -> None:
     (filled.settings.landing_zone / "old.csv").unlink()
-    found = audited(filled)
-    assert found.notes == ["old.csv: gone or changed after 1 companies of it were counted"]
-    assert {d.key for d in found.differences} == {"Belém", "Belém/PA"}
+    report = audited(filled)
+    assert report.notes == ["old.csv: gone or changed after 1 companies of it were counted"]
+    assert {d.key for d in report.differences} == {"Belém", "Belém/PA"}
 
 
 def test_a_file_that_was_overwritten_is_noted_and_differs_by_what_is_lost(service: Service) -> None:
@@ -103,9 +103,9 @@ def test_a_file_that_was_overwritten_is_noted_and_differs_by_what_is_lost(servic
     service.run()
     service.put("a.csv", [row(2), row(3)])
     service.run()
-    found = audited(service)
-    assert found.notes == ["a.csv: overwritten after 2 companies of it were counted"]
-    assert {d.key for d in found.differences} == {"Natal", "Natal/RN"}
+    report = audited(service)
+    assert report.notes == ["a.csv: overwritten after 2 companies of it were counted"]
+    assert {d.key for d in report.differences} == {"Natal", "Natal/RN"}
 
 
 def test_files_that_wait_are_not_expected_in_redis(filled: Service) -> None:
@@ -133,8 +133,8 @@ def test_companies_are_the_same_in_whatever_form_they_are_written(service: Servi
         "b.csv", "cnpj;data_abertura;cidade;estado;capital_social\n12345678000195;2025-01-01;X;SP;1\n"
     )
     service.run()
-    found = audited(service)
-    assert (found.companies, found.differences) == (2, [])
+    report = audited(service)
+    assert (report.companies, report.differences) == (2, [])
 
 
 def test_a_file_that_can_no_longer_be_read_as_it_was_stops_the_audit_and_is_named(
@@ -153,8 +153,8 @@ def test_the_program_exits_with_1_on_a_difference_and_tells_it(
 ) -> None:
     service.put("a.csv", [row(1, "10.00")])
     service.run()
-    said = program.json("audit")
-    assert {k: said[k] for k in ("ok", "cities", "differences")} == {
+    report = program.json("audit")
+    assert {k: report[k] for k in ("ok", "cities", "differences")} == {
         "ok": True,
         "cities": 1,
         "differences": [],

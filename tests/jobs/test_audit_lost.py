@@ -60,9 +60,9 @@ def test_a_file_overwritten_with_one_that_is_rejected_is_noted(service: Service)
     service.run()
     service.put("a.csv", "nothing of use\n")
     service.run()
-    found = audit.compare(service.settings, service.store(), lambda: service.spark)
-    assert found.notes == ["a.csv: overwritten after 1 companies of it were counted"]
-    assert {d.key for d in found.differences} == {"Natal", "Natal/RN"}
+    report = audit.compare(service.settings, service.store(), lambda: service.spark)
+    assert report.notes == ["a.csv: overwritten after 1 companies of it were counted"]
+    assert {d.key for d in report.differences} == {"Natal", "Natal/RN"}
 
 
 def test_a_sum_that_differs_is_told_all_the_same(grown: Service) -> None:

@@ -44,7 +44,7 @@ def test_nothing_new_needs_no_features() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "change", "said"),
+    ("key", "change", "message"),
     [
         (
             "Bom Jesus/PI",
@@ -64,18 +64,18 @@ def test_nothing_new_needs_no_features() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(key: str, change: dict[str, object], said: str) -> None:
+def test_what_does_not_fit_is_named(key: str, change: dict[str, object], message: str) -> None:
     wrong = {**RIGHT, key: replace(RIGHT[key], **change)}  # type: ignore[arg-type]
-    assert any(said in line for line in verify.differences(wrong.values(), RECORDS, START))
+    assert any(message in line for line in verify.differences(wrong.values(), RECORDS, START))
 
 
 @pytest.mark.parametrize("lost", RIGHT)
 def test_all_companies_that_files_brought_have_to_be_in_the_features(lost: str) -> None:
-    left = [feature for key, feature in RIGHT.items() if key != lost]
+    remaining = [feature for key, feature in RIGHT.items() if key != lost]
     kind = "municipalities" if "/" in lost else "cities"
-    found = 4 - RIGHT[lost].quantidade_empresas
-    wrong = verify.differences(left, RECORDS, START)
-    assert f"the files brought 4 companies, but the {kind} have {found}" in wrong
+    companies = 4 - RIGHT[lost].quantidade_empresas
+    wrong = verify.differences(remaining, RECORDS, START)
+    assert f"the files brought 4 companies, but the {kind} have {companies}" in wrong
 
 
 def test_more_companies_than_the_records_tell_of_are_those_of_overwritten_files() -> None:

@@ -26,9 +26,9 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str) -> File:
-    found = local.stat_file(zone, name)
-    assert found is not None
-    return found
+    file = local.stat_file(zone, name)
+    assert file is not None
+    return file
 
 
 def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:

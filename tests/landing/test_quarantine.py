@@ -103,9 +103,9 @@ def test_a_file_whose_name_is_no_utf8_is_kept_and_found(tmp_path: Path) -> None:
     name = b"\xe3.csv".decode(errors="surrogateescape")
 
     assert quarantine.write(tmp_path, name, ROWS) == 2
-    found = list(quarantine.rows(tmp_path, name))
-    assert [(row["reason"], row["raw"]) for row in found] == ROWS
-    assert found == list(quarantine.rows(tmp_path))
+    rows = list(quarantine.rows(tmp_path, name))
+    assert [(row["reason"], row["raw"]) for row in rows] == ROWS
+    assert rows == list(quarantine.rows(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["[a].csv", "*.csv", "a b.csv", "ã.csv", "-x.csv", "x.csv.jsonl.csv"])

@@ -25,8 +25,8 @@ def settings(settings: Settings) -> Settings:
 
 def archived(service: Service) -> list[str]:
     """Return the paths of the archive, less the directory of the month."""
-    found = archive.listing(service.settings.landing_zone)
-    return sorted(f.path.rpartition("/")[2] for f in found)
+    files = archive.listing(service.settings.landing_zone)
+    return sorted(f.path.rpartition("/")[2] for f in files)
 
 
 def landed(service: Service) -> list[str]:
@@ -42,8 +42,8 @@ def home(service: Service, name: str, which: int = 0) -> str:
 
 def sound(service: Service) -> None:
     """Assert that an audit finds neither a difference nor anything to note."""
-    found = audit.compare(service.settings, service.store(), lambda: service.spark)
-    assert (found.differences, found.notes) == ([], [])
+    report = audit.compare(service.settings, service.store(), lambda: service.spark)
+    assert (report.differences, report.notes) == ([], [])
 
 
 def test_counted_files_are_moved_with_their_records_and_rejected_ones_stay(service: Service) -> None:

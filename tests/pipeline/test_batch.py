@@ -28,9 +28,9 @@ BOTH = {("Natal", "RN"): (Decimal("10.05"), 2), ("Recife", "PE"): (Decimal("0.50
 
 def land(directory: Path, name: str, rows: str) -> File:
     (directory / name).write_text(f"{oracle.HEADER}\n{rows}")
-    found = stat_file(directory, name)
-    assert found is not None
-    return found
+    file = stat_file(directory, name)
+    assert file is not None
+    return file
 
 
 def batch(spark: SparkSession, directory: Path, *files: File) -> Batch:

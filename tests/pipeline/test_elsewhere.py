@@ -74,8 +74,8 @@ def counted(settings: Settings, store: Store, content: bytes = CONTENT, name: st
 def inside(settings: Settings) -> dict[str, bytes]:
     """Return every file of landing zone and archive with its content, but locks and rejected rows."""
     zone = settings.landing_zone
-    found = (p for p in zone.rglob("*") if p.is_file() and p.name != ".lock")
-    return {str(p.relative_to(zone)): p.read_bytes() for p in found if "_quarantine" not in p.parts}
+    files = (p for p in zone.rglob("*") if p.is_file() and p.name != ".lock")
+    return {str(p.relative_to(zone)): p.read_bytes() for p in files if "_quarantine" not in p.parts}
 
 
 def in_place(settings: Settings, store: Store, file: File) -> None:
@@ -117,6 +117,14 @@ def in_child(settings: Settings, step: int, act: Callable[[], None]) -> bool:
     return code != 0
 
 
+def swept_in_vain(settings: Settings, store: Store) -> list[str]:
+    """Assert that no file waits and that three sweeps move none; return the reasons logged meanwhile."""
+    with capture_logs() as logs:
+        assert waiting(settings, store) == []
+        assert [archive.sweep(settings, store) for _ in range(3)] == [0, 0, 0]
+    return [entry["reason"] for entry in logs]
+
+
 def test_a_counted_file_is_copied_as_it_is_and_its_landed_one_goes(
     settings: Settings, store: Store, elsewhere: Path
 ) -> None:
@@ -147,8 +155,8 @@ def test_killed_at_any_step_it_is_counted_once_and_moved_by_the_next(
         going = in_child(settings, step, lambda: os._exit(9))
 
         assert waiting(settings, store) == [], step
-        (there,) = archive.files_in_ingest_order(store.records(), settings.landing_zone).values()
-        assert (settings.landing_zone / there.path).read_bytes() == CONTENT, step
+        (location,) = archive.files_in_ingest_order(store.records(), settings.landing_zone).values()
+        assert (settings.landing_zone / location.path).read_bytes() == CONTENT, step
         archive.sweep(settings, store)
         in_place(settings, store, file)
         assert waiting(settings, store) == []
@@ -217,10 +225,9 @@ def test_a_full_archive_is_named_once_and_the_file_comes_later(
 ) -> None:
     (elsewhere / "filler").write_bytes(bytes(1_000_000))
     file = counted(settings, store)
-    with capture_logs() as logs:
-        assert [archive.sweep(settings, store) for _ in range(3)] == [0, 0, 0]
+    (reason,) = swept_in_vain(settings, store)
 
-    assert ["No space left" in entry["reason"] for entry in logs] == [True]
+    assert "No space left" in reason
     assert list(store.records()) == ["a.csv"]
     assert waiting(settings, store) == []
     (elsewhere / "filler").unlink()
@@ -233,10 +240,9 @@ def test_a_read_only_archive_is_named_once_and_the_file_comes_later(
 ) -> None:
     file = counted(settings, store)
     subprocess.run([*AS_ROOT, "mount", "-o", "remount,ro", str(elsewhere)], check=True)
-    with capture_logs() as logs:
-        assert [archive.sweep(settings, store) for _ in range(3)] == [0, 0, 0]
+    (reason,) = swept_in_vain(settings, store)
 
-    assert ["Read-only file system" in entry["reason"] for entry in logs] == [True]
+    assert "Read-only file system" in reason
     assert (list(store.records()), waiting(settings, store)) == (["a.csv"], [])
     (check,) = [c for c in checks.run(settings, lambda: store) if c.name == "archive"]
     assert not check.ok and "Read-only file system" in check.detail
@@ -253,11 +259,9 @@ def test_what_is_no_directory_is_named_once_and_left_alone(
     directory = settings.landing_zone / "_archive"
     (tmp_path / "outside").mkdir()
     directory.touch() if kind == "a file" else directory.symlink_to(tmp_path / "outside")
-    with capture_logs() as logs:
-        assert waiting(settings, store) == []
-        assert [archive.sweep(settings, store) for _ in range(3)] == [0, 0, 0]
+    (reason,) = swept_in_vain(settings, store)
 
-    assert ["not a directory" in entry["reason"] for entry in logs] == [True]
+    assert "not a directory" in reason
     assert list((tmp_path / "outside").iterdir()) == []
     directory.unlink()
     archive.sweep(settings, store)

@@ -26,9 +26,9 @@ def zone(tmp_path: Path) -> Path:
 
 
 def now(zone: Path, name: str = "x.csv") -> File:
-    found = local.stat_file(zone, name)
-    assert found is not None
-    return found
+    file = local.stat_file(zone, name)
+    assert file is not None
+    return file
 
 
 def written(zone: Path, content: str, age: float = 0, name: str = "x.csv") -> File:

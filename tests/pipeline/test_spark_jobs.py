@@ -3,8 +3,6 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from streaming.pipeline import spark_jobs
 from streaming.reading import result_tables
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
 from tests import oracle
+from tests.pipeline.summaries import RULES, added_up, write
 from tests.sources import source
 
-RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = oracle.HEADER + "\n"
 NATAL = "11222333000181,2024-01-31,Natal,RN,10.00\n"
 NATAL_TOO = "44555666000181,2024-01-31,  Natal ,RN,0.05\n"
@@ -37,20 +35,9 @@ COLUMNS = [
     "quantidade_empresas",
 ]
 
-Places = dict[tuple[str, str], tuple[Decimal, int]]
-
 
 def company(root: int, branch: int = 1) -> int:
     return root >> 16 << 37 | branch << 16 | root & 0xFFFF
-
-
-def write(directory: Path, **contents: str) -> list[Source]:
-    made = []
-    for number, (name, content) in enumerate(contents.items()):
-        path = directory / f"{name}.csv"
-        path.write_text(content)
-        made.append(source(path, number))
-    return made
 
 
 def rows(summaries: DataFrame) -> list[dict[str, Any]]:
@@ -58,30 +45,20 @@ def rows(summaries: DataFrame) -> list[dict[str, Any]]:
     return [row.asDict() for row in summaries.collect()]
 
 
-def reports(found: Sequence[dict[str, Any]]) -> dict[int, Report]:
-    told = [(row["file"], Report(**json.loads(row["report"]))) for row in found if row["report"]]
-    assert len(told) == len(dict(told)), "one report a file"
-    return dict(told)
+def reports(result: Sequence[dict[str, Any]]) -> dict[int, Report]:
+    reported = [(row["file"], Report(**json.loads(row["report"]))) for row in result if row["report"]]
+    assert len(reported) == len(dict(reported)), "one report a file"
+    return dict(reported)
 
 
-def companies(found: Sequence[dict[str, Any]], file: int, which: str = "companies") -> set[int]:
-    packed = {r["block"]: bytes(r[which]) for r in found if r[which] and r["file"] == file}
+def companies(result: Sequence[dict[str, Any]], file: int, which: str = "companies") -> set[int]:
+    packed = {r["block"]: bytes(r[which]) for r in result if r[which] and r["file"] == file}
     return set(ledger.to_ids(ledger.unpack(packed)).tolist())
 
 
-def places(found: Sequence[dict[str, Any]], file: int) -> list[tuple[str, str, Decimal, int]]:
+def places(result: Sequence[dict[str, Any]], file: int) -> list[tuple[str, str, Decimal, int]]:
     columns = ("cidade", "estado", "capital_social_total", "quantidade_empresas")
-    return sorted(tuple(r[c] for c in columns) for r in found if r["cidade"] and r["file"] == file)
-
-
-def added_up(aggregated: DataFrame) -> Places:
-    collected = aggregated.collect()
-    found = {(r[0], r[1]): (r[2], r[3]) for r in collected}
-    assert len(found) == len(collected), "one row a place"
-    return found
-
-
-# How files are shared out
+    return sorted(tuple(r[c] for c in columns) for r in result if r["cidade"] and r["file"] == file)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +77,9 @@ def added_up(aggregated: DataFrame) -> Places:
 def test_tasks_and_threads_follow_cores_files_and_bytes(
     sizes: list[int], tasks: int, threads: int
 ) -> None:
-    given = [Source(n, "x.csv", "/x.csv", size, 0) for n, size in enumerate(sizes)]
+    sources = [Source(n, "x.csv", "/x.csv", size, 0) for n, size in enumerate(sizes)]
 
-    shared, part = spark_jobs._spread(given, 4)
+    shared, part = spark_jobs._spread(sources, 4)
 
     assert sorted(source.number for task in shared for source in task) == list(range(len(sizes)))
     assert (len(shared), part) == (tasks, TaskResources(threads, readers=tasks))
@@ -110,13 +87,10 @@ def test_tasks_and_threads_follow_cores_files_and_bytes(
     assert max(loads) - min(loads) <= max(sizes)
 
 
-# summarise
-
-
 def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    given = write(
+    sources = write(
         tmp_path,
         a=HEADER + NATAL + NATAL_TOO + RECIFE + "x,y\n" + NATAL.replace("RN", "XX"),
         b="nota," + HEADER + "1," + NATAL,
@@ -124,27 +98,27 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
         d=HEADER + RECIFE + RECIFE,
     )
 
-    found = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
 
-    assert reports(found) == {
+    assert reports(result) == {
         0: Report("read", read=5, rejected=2, wrong_digits=1),
         1: Report("read", read=1, rejected=0, wrong_digits=0, extra=["nota"]),
         2: Report("read"),
         3: Report("read", read=2, wrong_digits=2),
     }
-    assert companies(found, 0) == {company(11222333), company(44555666), company(22333444)}
-    assert companies(found, 1) == {company(11222333)}
-    assert companies(found, 2) == set()
-    assert companies(found, 3) == {company(22333444)}
-    assert places(found, 0) == [
+    assert companies(result, 0) == {company(11222333), company(44555666), company(22333444)}
+    assert companies(result, 1) == {company(11222333)}
+    assert companies(result, 2) == set()
+    assert companies(result, 3) == {company(22333444)}
+    assert places(result, 0) == [
         ("Natal", "RN", Decimal("0.05"), 1),
         ("Natal", "RN", Decimal("10.00"), 1),
         ("Recife", "PE", Decimal("0.50"), 1),
     ]
-    assert places(found, 1) == [("Natal", "RN", Decimal("10.00"), 1)]
-    assert places(found, 2) == []
-    assert places(found, 3) == [("Recife", "PE", Decimal("1.00"), 2)]
-    assert [companies(found, file, "repeated") for file in range(4)] == [
+    assert places(result, 1) == [("Natal", "RN", Decimal("10.00"), 1)]
+    assert places(result, 2) == []
+    assert places(result, 3) == [("Recife", "PE", Decimal("1.00"), 2)]
+    assert [companies(result, file, "repeated") for file in range(4)] == [
         set(),
         set(),
         set(),
@@ -155,18 +129,20 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
 def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    given = write(tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE, d=HEADER + RECIFE + RECIFE)
+    sources = write(
+        tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE, d=HEADER + RECIFE + RECIFE
+    )
 
-    found = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
 
-    kinds = [{c for c in COLUMNS if row[c] is not None} for row in found]
+    kinds = [{c for c in COLUMNS if row[c] is not None} for row in result]
     assert {frozenset(kind) for kind in kinds} == {
         frozenset({"report"}),
         frozenset({"block", "companies"}),
         frozenset({"block", "companies", "repeated"}),
         frozenset({"cidade", "estado", "capital_social_total", "quantidade_empresas"}),
     }
-    assert {row["file"] for row in found} == {0, 1, 2, 3}
+    assert {row["file"] for row in result} == {0, 1, 2, 3}
 
 
 def test_companies_come_in_the_blocks_of_the_ledger(spark: SparkSession, tmp_path: Path) -> None:
@@ -175,14 +151,14 @@ def test_companies_come_in_the_blocks_of_the_ledger(spark: SparkSession, tmp_pat
         for cnpj in ("000000010001", "999999999999", "ZZZZZZZZZZZZ")
     )
 
-    found = rows(spark_jobs.summarise(spark, write(tmp_path, a=content), RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, write(tmp_path, a=content), RULES, tmp_path / "q"))
 
-    assert sorted(row["block"] for row in found if row["block"]) == [
+    assert sorted(row["block"] for row in result if row["block"]) == [
         "0",
         "1525",
         f"A{(36**8 - 1) >> 16}",
     ]
-    assert companies(found, 0) == {
+    assert companies(result, 0) == {
         company(1),
         company(99_999_999, 9_999),
         1 << 63 | company(36**8 - 1, 36**4 - 1),
@@ -193,8 +169,8 @@ def test_rejected_rows_go_to_the_quarantine_and_leave_it_when_they_are_mended(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     bad = "x,2024-01-31,Natal,RN,10.00"
-    given = write(tmp_path, a=HEADER + NATAL + bad + "\n", b=HEADER + "1,2\n")
-    first = rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
+    sources = write(tmp_path, a=HEADER + NATAL + bad + "\n", b=HEADER + "1,2\n")
+    first = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
 
     assert [r.rejected for _, r in sorted(reports(first).items())] == [1, 1]
     assert list(quarantine.rows(tmp_path / "q")) == [
@@ -202,19 +178,19 @@ def test_rejected_rows_go_to_the_quarantine_and_leave_it_when_they_are_mended(
         {"file": "b.csv", "reason": "row: wrong number of columns", "raw": "1,2"},
     ]
 
-    given = write(tmp_path, a=HEADER + NATAL)
-    rows(spark_jobs.summarise(spark, given, RULES, tmp_path / "q"))
+    sources = write(tmp_path, a=HEADER + NATAL)
+    rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
 
     assert [row["file"] for row in quarantine.rows(tmp_path / "q")] == ["b.csv"]
 
 
 def test_strict_rules_reach_the_executors(spark: SparkSession, tmp_path: Path) -> None:
-    given = write(tmp_path, a=HEADER + NATAL + RECIFE)
+    sources = write(tmp_path, a=HEADER + NATAL + RECIFE)
     strict = Rules(RULES.now, strict=True)
 
-    found = rows(spark_jobs.summarise(spark, given, strict, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, strict, tmp_path / "q"))
 
-    assert reports(found)[0].rejected == 1
+    assert reports(result)[0].rejected == 1
     assert [row["reason"] for row in quarantine.rows(tmp_path / "q")] == ["cnpj: wrong check digits"]
 
 
@@ -222,26 +198,28 @@ def held(*ids: int) -> dict[str, bytes]:
     return ledger.pack(ledger.from_ids(np.array(ids, dtype=np.uint64)))
 
 
-def test_of_a_file_with_a_surplus_only_that_comes_and_negative(
+def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE + NATAL_TOO + RECIFE + "bad\n" + NATAL + NATAL)
-    surplus = Retraction(held(company(11222333), company(5)), held(company(22333444), company(11222333)))
-    again = source(Path(first.location), 3, surplus)
+    retraction = Retraction(
+        held(company(11222333), company(5)), held(company(22333444), company(11222333))
+    )
+    again = source(Path(first.location), 3, retraction)
     quarantine.write(tmp_path / "q", "a.csv", [("as", "it was")])
 
-    found = rows(spark_jobs.summarise(spark, [again], RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, [again], RULES, tmp_path / "q"))
 
-    assert reports(found) == {3: Report("read")}
-    assert companies(found, 3) == set()
-    assert places(found, 3) == [
+    assert reports(result) == {3: Report("read")}
+    assert companies(result, 3) == set()
+    assert places(result, 3) == [
         ("Natal", "RN", Decimal("-30.00"), -3),
         ("Recife", "PE", Decimal("-0.50"), -1),
     ]
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q")] == ["it was"]
 
 
-def test_without_its_surplus_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
+def test_without_what_is_retracted_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
     again = source(Path(first.location), 0, Retraction(held(company(11222333)), {}))
 
@@ -274,16 +252,16 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
         for n, name in enumerate(("directory.csv", "link.csv", "broken.csv.gz"), 5)
     ]
 
-    found = rows(
+    result = rows(
         spark_jobs.summarise(
             spark, [good, empty, gone, touched, grown, *others, under], RULES, tmp_path / "q"
         )
     )
 
-    told = reports(found)
-    broken = told.pop(7)
-    under_report = told.pop(8)
-    assert told == {
+    read = reports(result)
+    broken = read.pop(7)
+    under_report = read.pop(8)
+    assert read == {
         0: Report("read", read=1),
         1: Report("rejected", reason="empty file"),
         2: Report("changed"),
@@ -294,7 +272,7 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     }
     assert (broken.outcome, str(broken.reason)[:13]) == ("rejected", "broken gzip: ")
     assert under_report == Report("unreadable", reason="Not a directory")
-    assert {row["file"] for row in found if row["cidade"] or row["block"]} == {0}
+    assert {row["file"] for row in result if row["cidade"] or row["block"]} == {0}
 
 
 def test_a_file_rejected_as_a_whole_has_no_rejected_rows_left_from_before(
@@ -302,9 +280,9 @@ def test_a_file_rejected_as_a_whole_has_no_rejected_rows_left_from_before(
 ) -> None:
     quarantine.write(tmp_path / "q", "a.csv", [("from", "before")])
 
-    found = rows(spark_jobs.summarise(spark, write(tmp_path, a="x\n"), RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, write(tmp_path, a="x\n"), RULES, tmp_path / "q"))
 
-    assert reports(found)[0].outcome == "rejected"
+    assert reports(result)[0].outcome == "rejected"
     assert list(quarantine.rows(tmp_path / "q")) == []
 
 
@@ -312,9 +290,9 @@ def test_names_of_files_may_be_no_utf8(spark: SparkSession, tmp_path: Path) -> N
     path = tmp_path / os.fsdecode(b"\xe3.csv")
     path.write_text(HEADER + NATAL + "bad\n")
 
-    found = rows(spark_jobs.summarise(spark, [source(path, 7)], RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, [source(path, 7)], RULES, tmp_path / "q"))
 
-    assert reports(found) == {7: Report("read", read=2, rejected=1)}
+    assert reports(result) == {7: Report("read", read=2, rejected=1)}
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q", path.name)] == ["bad"]
 
 
@@ -322,104 +300,3 @@ def test_what_the_workers_yield_is_what_spark_is_told_to_expect(spark: SparkSess
     empty = spark.createDataFrame([], spark_jobs.SUMMARIES)
 
     assert empty.toArrow().schema == result_tables.SCHEMA
-
-
-# aggregate
-
-
-def summaries(
-    spark: SparkSession, *given: tuple[int, str | None, str | None, str | None, int | None]
-) -> DataFrame:
-    made = [
-        (
-            n,
-            None if city else json.dumps(asdict(Report("read"))),
-            None,
-            None,
-            None,
-            city,
-            state,
-            amount and Decimal(amount),
-            count,
-        )
-        for n, city, state, amount, count in given
-    ]
-    return spark.createDataFrame(made, spark_jobs.SUMMARIES)
-
-
-def test_the_same_place_in_several_files_is_added_up_and_reports_are_not_places(
-    spark: SparkSession,
-) -> None:
-    given = summaries(
-        spark,
-        (0, "Natal", "RN", "10.10", 1),
-        (0, None, None, None, None),
-        (0, "Bom Jesus", "PI", "1.00", 1),
-        (1, "Bom Jesus", "RS", "2.00", 2),
-        (1, "Natal", "RN", "0.20", 3),
-        (1, None, None, None, None),
-        (2, "natal", "RN", "5.00", 1),
-    )
-
-    assert added_up(given.transform(spark_jobs.aggregate)) == {
-        ("Natal", "RN"): (Decimal("10.30"), 4),
-        ("natal", "RN"): (Decimal("5.00"), 1),
-        ("Bom Jesus", "PI"): (Decimal("1.00"), 1),
-        ("Bom Jesus", "RS"): (Decimal("2.00"), 2),
-    }
-
-
-def test_sums_are_exact_where_floats_are_not(spark: SparkSession) -> None:
-    given = summaries(
-        spark,
-        *[(n, "Natal", "RN", "0.10", 1) for n in range(10)],
-        (0, "Recife", "PE", "90000000000000000000000.01", 2**40),
-        (1, "Recife", "PE", "0.01", 1),
-        (2, "Recife", "PE", "0.01", 1),
-    )
-
-    found = spark_jobs.aggregate(given)
-
-    assert added_up(found) == {
-        ("Natal", "RN"): (Decimal("1.00"), 10),
-        ("Recife", "PE"): (Decimal("90000000000000000000000.03"), 2**40 + 2),
-    }
-    assert dict(found.dtypes)["capital_social_total"] == "decimal(38,2)"
-    assert dict(found.dtypes)["quantidade_empresas"] == "bigint"
-
-
-def test_nothing_adds_up_to_nothing(spark: SparkSession) -> None:
-    found = spark_jobs.aggregate(summaries(spark, (0, None, None, None, None)))
-
-    assert found.columns == ["cidade", "estado", "capital_social_total", "quantidade_empresas"]
-    assert added_up(found) == {}
-
-
-def test_what_is_aggregated_can_be_aggregated_again(spark: SparkSession) -> None:
-    given = summaries(spark, (0, "Natal", "RN", "10.10", 1), (1, "Natal", "RN", "1.00", 1))
-    once = spark_jobs.aggregate(given)
-
-    twice = spark_jobs.aggregate(once.unionByName(once))
-
-    assert added_up(twice) == {("Natal", "RN"): (Decimal("22.20"), 4)}
-
-
-def test_files_add_up_to_what_plain_python_finds(spark: SparkSession, tmp_path: Path) -> None:
-    cities = [("Natal", "RN"), ("São Paulo", "SP"), ("Bom Jesus", "PI"), ("Bom Jesus", "RS")]
-    texts = [
-        oracle.text(
-            (f"{file * 50 + n:08}000100", "2024-01-31", *cities[n % 4], f"{n * 37 % 1000 / 100:.2f}")
-            for n in range(50)
-        )
-        for file in range(3)
-    ]
-    given = write(tmp_path, **{f"f{n}": text for n, text in enumerate(texts)})
-
-    found = added_up(
-        spark_jobs.summarise(spark, given, RULES, tmp_path / "q").transform(spark_jobs.aggregate)
-    )
-
-    expected = oracle.features(texts)
-    assert {f"{c}/{e}": (f"{total:.2f}", str(n)) for (c, e), (total, n) in found.items()} == {
-        key: (total, n) for key, (total, n, _) in expected.items() if "/" in key
-    }

@@ -40,15 +40,15 @@ def three(tmp_path: Path) -> list[Source]:
 
 def reports(sources: Sequence[Source], directory: Path) -> tuple[dict[int, Report], set[int]]:
     """Return the report of each file, and the files of which there is more than that."""
-    told: dict[int, Report] = {}
+    results: dict[int, Report] = {}
     more = set()
     for batch in worker.summarise(list(sources), RULES, str(directory), TaskResources()):
         for line in batch.to_pylist():
             if line["report"]:
-                told[line["file"]] = Report(**json.loads(line["report"]))
+                results[line["file"]] = Report(**json.loads(line["report"]))
             else:
                 more.add(line["file"])
-    return told, more
+    return results, more
 
 
 def marked(reading: companies.Reading) -> bool:
@@ -96,9 +96,9 @@ def test_a_file_whose_reading_fails_is_reported_and_its_neighbours_are_read(
 ) -> None:
     failing(error)
 
-    told, more = reports(three, tmp_path / "q")
+    results, more = reports(three, tmp_path / "q")
 
-    assert told == {
+    assert results == {
         0: Report("read", read=1, wrong_digits=1),
         1: Report("failed", reason=reason),
         2: Report("read", read=2, rejected=1, wrong_digits=2),
@@ -113,9 +113,9 @@ def test_a_file_that_fails_when_it_is_read_again_is_reported(
     failing(ValueError("again"))
     again = [replace(source, retraction=Retraction({}, {})) for source in three]
 
-    told, _ = reports(again, tmp_path / "q")
+    results, _ = reports(again, tmp_path / "q")
 
-    assert told == {
+    assert results == {
         0: Report("read"),
         1: Report("failed", reason="ValueError: again"),
         2: Report("read"),
@@ -134,9 +134,9 @@ def test_a_file_that_fails_before_duckdb_sees_it_is_reported(
 
     monkeypatch.setattr(scan, "_wide", wide_or_fail)
 
-    told, more = reports(three, tmp_path / "q")
+    results, more = reports(three, tmp_path / "q")
 
-    assert told[1] == Report("failed", reason="OverflowError: too wide")
+    assert results[1] == Report("failed", reason="OverflowError: too wide")
     assert more == {0, 2}
 
 
@@ -154,10 +154,12 @@ def test_two_readings_that_disagree_fail_their_file_and_keep_its_quarantine(
     monkeypatch.setattr(companies.Reading, "rejected", rejected_and_more)
     quarantine.write(tmp_path / "q", "f1.csv", [("as", "before")])
 
-    told, more = reports(three, tmp_path / "q")
+    results, more = reports(three, tmp_path / "q")
 
-    assert str(told[1].reason).startswith("Disagreement: 1 rejected rows were counted, then 2 were read")
-    assert (told[0].outcome, told[2].outcome, more) == ("read", "read", {0, 2})
+    assert str(results[1].reason).startswith(
+        "Disagreement: 1 rejected rows were counted, then 2 were read"
+    )
+    assert (results[0].outcome, results[2].outcome, more) == ("read", "read", {0, 2})
     assert [(r["file"], r["raw"]) for r in quarantine.rows(tmp_path / "q")] == [
         ("f1.csv", "before"),
         ("f2.csv", "00000005000100,ontem,Natal,RN,10.00"),

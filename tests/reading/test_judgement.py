@@ -42,12 +42,12 @@ PROJECTIONS = {
 }
 
 
-def projected(paths: list[str], found: Dialect, columns: str) -> tuple[Rows, dict[int, int]] | None:
+def projected(paths: list[str], form: Dialect, columns: str) -> tuple[Rows, dict[int, int]] | None:
     """Return each file's rows and how many could not be split; None where DuckDB refuses a file."""
     for table in ("reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     try:
-        query = f"SELECT {columns} FROM ({engine.rows_sql(paths, found, parallel=True)})"
+        query = f"SELECT {columns} FROM ({engine.rows_sql(paths, form, parallel=True)})"
         values = connection.execute(query).fetchall()
     except duckdb.InvalidInputException:
         return None
@@ -61,9 +61,9 @@ def projected(paths: list[str], found: Dialect, columns: str) -> tuple[Rows, dic
     return rows, dict(unsplit)
 
 
-def alike(paths: list[str], found: Dialect) -> tuple[Rows, dict[int, int]] | None:
+def alike(paths: list[str], form: Dialect) -> tuple[Rows, dict[int, int]] | None:
     """Read files by every projection, assert that they agree, and return what is read of all columns."""
-    seen = {name: projected(paths, found, columns) for name, columns in PROJECTIONS.items()}
+    seen = {name: projected(paths, form, columns) for name, columns in PROJECTIONS.items()}
     whole, needed = seen["all"], seen["needed"]
     if whole is None or needed is None:
         assert list(seen.values()) == [None] * len(seen)
@@ -88,24 +88,24 @@ def projections_agree(random: Random, directory: Path) -> None:
             path.write_bytes(file.content)
             opened = stack.enter_context(path.open("rb"))
             try:
-                plain, found = stack.enter_context(dialect.plain(opened.fileno(), gzipped=False))
+                plain, form = stack.enter_context(dialect.plain(opened.fileno(), gzipped=False))
             except FileRejected:
                 continue
-            together.setdefault((found.header, found.separator), []).append((plain, found))
-            single[plain] = one = alike([plain], found)
+            together.setdefault((form.header, form.separator), []).append((plain, form))
+            single[plain] = one = alike([plain], form)
             if file.rows is not None and one is not None:
                 split = [row for row in file.rows if len(row) == len(file.header)]
                 assert len(split) == len(one[0].get(0, []))
                 assert len(file.rows) - len(split) == one[1].get(0, 0)
         for members in together.values():
             both = alike([plain for plain, _ in members], members[0][1])
-            for number, (plain, found) in enumerate(members):
+            for number, (plain, form) in enumerate(members):
                 one = single[plain]
                 if both is None or one is None:
                     assert one is not None or both is None, "refused alone, read together"
                     continue
                 rows, unsplit = both[0].get(number, []), both[1].get(number, 0)
-                if len(rows) + unsplit == found.rows:  # else it is read alone
+                if len(rows) + unsplit == form.rows:  # else it is read alone
                     assert (rows, unsplit) == (one[0].get(0, []), one[1].get(0, 0))
 
 
@@ -174,7 +174,7 @@ def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ..
     for batch in worker.summarise(sources, RULES, str(directory), TaskResources()):
         for number, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             rows[number].append(tuple(values))
-    return {number: sorted(some, key=repr) for number, some in rows.items()}
+    return {number: sorted(lines, key=repr) for number, lines in rows.items()}
 
 
 def kept(directory: Path) -> list[str]:
@@ -197,8 +197,8 @@ def passes_agree(random: Random, directory: Path) -> None:
         blocks = {row[1]: row[2] for row in alone[source.number] if row[1]}
         repeated = {row[1]: row[3] for row in alone[source.number] if row[3]}
         if blocks:
-            some = dict(random.sample(sorted(blocks.items()), random.randrange(len(blocks) + 1)))
-            again.append(replace(source, retraction=Retraction(some, repeated)))
+            sample = dict(random.sample(sorted(blocks.items()), random.randrange(len(blocks) + 1)))
+            again.append(replace(source, retraction=Retraction(sample, repeated)))
     more = told(again, directory / "together") if again else {}
     assert more == {s.number: told([s], directory / "alone")[s.number] for s in again}
 
@@ -222,11 +222,11 @@ def test_a_wrong_byte_in_an_ignored_column_costs_no_row(tmp_path: Path) -> None:
     )
     [source] = laid(tmp_path / "zone", [content])
 
-    found = told([source], tmp_path / "q")[0]
+    lines = told([source], tmp_path / "q")[0]
 
-    [report] = [json.loads(row[0]) for row in found if row[0]]
+    [report] = [json.loads(row[0]) for row in lines if row[0]]
     assert (report["outcome"], report["read"], report["rejected"]) == ("read", 3, 2)
-    assert [row[3:] for row in found if row[4]] == [(None, "São Paulo", "SP", Decimal("10.00"), 1)]
+    assert [row[3:] for row in lines if row[4]] == [(None, "São Paulo", "SP", Decimal("10.00"), 1)]
     assert [row["reason"].split(":")[0] for row in quarantine.rows(tmp_path / "q")] == [
         "data_abertura",
         "data_abertura",
@@ -264,14 +264,14 @@ def seen(path: Path) -> tuple[int, set[str], list[tuple[str, str]], bool]:
     status = path.stat()
     with (
         opening.opened(path, status.st_size, status.st_mtime_ns) as descriptor,
-        dialect.plain(descriptor, gzipped=False) as (plain, found),
-        closing(companies.Reading(connection, [plain], found, RULES)) as reading,
+        dialect.plain(descriptor, gzipped=False) as (plain, form),
+        closing(companies.Reading(connection, [plain], form, RULES)) as reading,
     ):
         [summary] = reading.summaries()
         rejected = [(reason, text) for _, reason, text in reading.rejected()]
         assert len(rejected) == summary.rejected
         assert sum(map(len, reading.fitting_rows())) == summary.read - summary.rejected
-        return summary.read, names(summary.companies), rejected, found.in_pieces
+        return summary.read, names(summary.companies), rejected, form.in_pieces
 
 
 STRAY = '00000001000100,2024-01-31,Na"tal,RN,10.00,x\n'

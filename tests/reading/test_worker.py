@@ -26,13 +26,13 @@ def line(number: int, cidade: str = "Natal", opened: str = "2024-01-31") -> str:
     return f"{number:08}000100,{opened},{cidade},RN,{number}.50\n"
 
 
-def rows(some: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
+def rows(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what is told of each file, in an order of its own."""
-    told: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in some}
-    for batch in worker.summarise(some, RULES, str(directory), TaskResources()):
+    results: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
+    for batch in worker.summarise(sources, RULES, str(directory), TaskResources()):
         for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            told[file].append(tuple(values))
-    return {file: sorted(some, key=repr) for file, some in told.items()}
+            results[file].append(tuple(values))
+    return {file: sorted(lines, key=repr) for file, lines in results.items()}
 
 
 def rejected(directory: Path, source: Source) -> list[dict[str, str]]:
@@ -68,12 +68,12 @@ def test_files_read_together_are_read_as_each_alone(many: list[Source], tmp_path
 
     together = rows(many, tmp_path / "together")
     alone = many[: len(many) // TIMES]
-    told = [rows([source], tmp_path / "alone")[source.number] for source in alone]
+    expected = [rows([source], tmp_path / "alone")[source.number] for source in alone]
     kept = [rejected(tmp_path / "alone", source) for source in alone]
-    assert [together[source.number] for source in many] == told * TIMES
+    assert [together[source.number] for source in many] == expected * TIMES
     assert [rejected(tmp_path / "together", source) for source in many] == kept * TIMES
     assert any(kept)
-    outcomes = [json.loads(r[0])["outcome"] for told in together.values() for r in told if r[0]]
+    outcomes = [json.loads(r[0])["outcome"] for lines in together.values() for r in lines if r[0]]
     assert len(outcomes) == len(many)
     assert {outcomes.count("read"), outcomes.count("rejected")} == {TIMES * 11, TIMES * 2}
 
@@ -86,11 +86,11 @@ def test_what_is_too_much_is_so_in_its_own_file_alone(many: list[Source], tmp_pa
     def again(source: Source, counted: int, *repeated: int) -> Source:
         return replace(source, retraction=Retraction(held(counted), held(*repeated)))
 
-    some = [again(many[0], 1), again(many[1], 4, 3), again(many[13], 2), again(many[14], 3, 3)]
+    sources = [again(many[0], 1), again(many[1], 4, 3), again(many[13], 2), again(many[14], 3, 3)]
 
-    told = rows(some, tmp_path / "quarantine")
+    results = rows(sources, tmp_path / "quarantine")
 
-    places = {n: [(r[4], r[7]) for r in found if r[4]] for n, found in told.items()}
+    places = {n: [(r[4], r[7]) for r in lines if r[4]] for n, lines in results.items()}
     assert places == {
         0: [("Natal", -1)],
         1: [("Macau", -1), ("Natal", -1)],
@@ -102,19 +102,19 @@ def test_what_is_too_much_is_so_in_its_own_file_alone(many: list[Source], tmp_pa
 def test_a_file_that_changes_while_its_neighbours_are_read_has_changed_and_they_have_not(
     many: list[Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = many[:4]
+    sources = many[:4]
     write = quarantine.write
 
     def writing(*arguments: Any) -> int:
         """Somebody appends to a file in the middle of its reading."""
-        with Path(some[0].location).open("a") as writer:
+        with Path(sources[0].location).open("a") as writer:
             writer.write(line(99))
         return write(*arguments)
 
     monkeypatch.setattr(quarantine, "write", writing)
 
-    told = rows(some, tmp_path / "quarantine")
+    results = rows(sources, tmp_path / "quarantine")
 
-    outcomes = {n: [json.loads(r[0])["outcome"] for r in found if r[0]] for n, found in told.items()}
+    outcomes = {n: [json.loads(r[0])["outcome"] for r in lines if r[0]] for n, lines in results.items()}
     assert outcomes == {0: ["changed"], 1: ["read"], 2: ["read"], 3: ["read"]}
-    assert len(told[0]) == 1, "of what has changed nothing else is told"
+    assert len(results[0]) == 1, "of what has changed nothing else is told"

@@ -56,8 +56,8 @@ class Cluster:
         connection = http.client.HTTPConnection(HOST, self._page, timeout=10)
         try:
             connection.request("GET", "/json/")
-            found: dict[str, Any] = json.loads(connection.getresponse().read())
-            return found
+            state: dict[str, Any] = json.loads(connection.getresponse().read())
+            return state
         except (OSError, http.client.HTTPException, ValueError):  # the page comes before its JSON
             for process in self._processes:
                 assert process.poll() is None, self.log()
@@ -166,12 +166,12 @@ def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
     ]
     zone.put("c.csv", [row(1, estado="XX")])
 
-    told = program.json(
+    summary = program.json(
         "run", timeout=180, SPARK_MASTER=cluster.url, SPARK_LOCAL_IP=HOST, SPARK_CONF_DIR=str(tmp_path)
     )
 
     zone.holds(*files)
-    counted = {key: told[key] for key in ("read", "new", "duplicates", "rejected")}
+    counted = {key: summary[key] for key in ("read", "new", "duplicates", "rejected")}
     new = 6 + 2 * ROWS - REPEATED
     assert counted == {"read": 7 + 2 * ROWS, "new": new, "duplicates": REPEATED, "rejected": 1}
     assert len((zone.settings.quarantine_dir / "c.csv.jsonl").read_text().splitlines()) == 1
@@ -183,11 +183,11 @@ def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
 def test_masters_that_are_not_there_are_told_in_one_line_at_once(program: Program, zone: Zone) -> None:
     zone.put("a.csv", [row(1)])
 
-    told = program("run", "--json", code=1, timeout=30, SPARK_MASTER=f"spark://{HOST}:{_free()}")
+    result = program("run", "--json", code=1, timeout=30, SPARK_MASTER=f"spark://{HOST}:{_free()}")
 
-    [line] = told.stderr.splitlines()
+    [line] = result.stderr.splitlines()
     assert line.startswith(f"error: no Spark master answers at spark://{HOST}:")
-    assert told.stdout == ""
+    assert result.stdout == ""
 
 
 @pytest.mark.long
@@ -197,7 +197,7 @@ def test_a_quarantine_that_stays_on_a_worker_is_said_in_one_line(
     (tmp_path / "spark-defaults.conf").write_text(f"spark.executor.extraJavaOptions {FAST}\n")
     zone.put("c.csv", [row(1, estado="XX")])
 
-    told = program(
+    result = program(
         "run",
         timeout=180,
         SPARK_MASTER=cluster.url,
@@ -207,7 +207,7 @@ def test_a_quarantine_that_stays_on_a_worker_is_said_in_one_line(
     )
 
     zone.holds()
-    [line] = [line for line in told.stderr.splitlines() if "rejected rows stayed on a worker" in line]
+    [line] = [line for line in result.stderr.splitlines() if "rejected rows stayed on a worker" in line]
     assert "QUARANTINE" in line and "c.csv" in line
 
 

@@ -79,10 +79,10 @@ def test_a_java_that_spark_cannot_use_is_named_in_one_line(
     program: Program, zone: Zone, java: Path, home: str, line: str
 ) -> None:
     zone.put("a.csv", [row(1)])
-    there = str(java.parent / home)
+    java_home = str(java.parent / home)
 
-    done = program("run", code=1, JAVA_HOME=there)
-    checked = program.json("check", code=1, JAVA_HOME=there)
+    done = program("run", code=1, JAVA_HOME=java_home)
+    checked = program.json("check", code=1, JAVA_HOME=java_home)
 
     assert len(done.stderr.splitlines()) == 1
     assert line in done.stderr

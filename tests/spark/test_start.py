@@ -70,19 +70,19 @@ def run(program: Program, home: Path, **environment: str) -> tuple[list[Path], s
     """Run once, and return the archives that a JVM maps into its memory, and what is logged."""
     program.command = [sys.executable, "-c", RUN.format(str(home))]
     started = program.start("run", **environment)
-    found: set[Path] = set()
+    archives: set[Path] = set()
 
     def ended() -> bool:
         for pid in session_of(started.pid):
             with suppress(OSError):
                 maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
-                found.update(Path(line.split()[-1]) for line in maps if line.endswith(".jsa"))
+                archives.update(Path(line.split()[-1]) for line in maps if line.endswith(".jsa"))
         return started.poll() is not None
 
     until(ended, 90, what="the end")
     _, errors = started.communicate()
     assert started.returncode == 0, errors
-    return [path for path in found if path.is_relative_to(home)], errors
+    return [path for path in archives if path.is_relative_to(home)], errors
 
 
 def test_what_was_prepared_is_used_and_is_not_prepared_again(
@@ -107,8 +107,8 @@ def test_a_run_that_has_ended_leaves_no_process_and_nothing_in_the_temporary_dir
 
     archives, errors = run(program, home if prepared else tmp_path / "nothing", TMPDIR=str(temporary))
 
-    left = [pid for pid in psutil.pids() if f"TMPDIR={temporary}" in around(pid)]
-    assert (bool(archives), left, list(temporary.iterdir())) == (prepared, [], [])
+    remaining = [pid for pid in psutil.pids() if f"TMPDIR={temporary}" in around(pid)]
+    assert (bool(archives), remaining, list(temporary.iterdir())) == (prepared, [], [])
     assert "Traceback" not in errors
 
 
@@ -116,16 +116,16 @@ def test_a_run_that_has_ended_leaves_no_process_and_nothing_in_the_temporary_dir
 def test_what_does_not_fit_is_not_used_and_spark_starts_as_it_always_does(
     program: Program, zone: Zone, home: Path, tmp_path: Path, spoiled: str
 ) -> None:
-    there = tmp_path / "spoiled"
-    shutil.copytree(home, there)
-    [place] = there.iterdir()
+    copy = tmp_path / "spoiled"
+    shutil.copytree(home, copy)
+    [place] = copy.iterdir()
     if spoiled == "archive":
         (place / "classes.jsa").chmod(0o644)
         (place / "classes.jsa").write_bytes(b"no archive" * 1000)
     if spoiled == "command":
         (place / "command.json").write_text('["/bin/false"]')
 
-    archives, errors = run(program, there, **({"JAVA_OTHER": "1"} if spoiled == "environment" else {}))
+    archives, errors = run(program, copy, **({"JAVA_OTHER": "1"} if spoiled == "environment" else {}))
 
     assert archives == []
     assert ("the JVM does not start as prepared" in errors) == (spoiled == "command")

@@ -61,11 +61,11 @@ def install(path: Path, version: str, *, ends: str = "Bad file format", name: st
 
 def data(directory: Path, base: bytes = REDIS_7) -> None:
     """Put the data of another server there."""
-    there = directory / "appendonlydir"
-    there.mkdir(parents=True)
-    (there / "appendonly.aof.1.base.rdb").write_bytes(base)
-    (there / "appendonly.aof.1.incr.aof").touch()
-    (there / "appendonly.aof.manifest").write_text(
+    target = directory / "appendonlydir"
+    target.mkdir(parents=True)
+    (target / "appendonly.aof.1.base.rdb").write_bytes(base)
+    (target / "appendonly.aof.1.incr.aof").touch()
+    (target / "appendonly.aof.manifest").write_text(
         "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
     )
 

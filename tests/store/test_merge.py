@@ -1,64 +1,24 @@
 """The merge script: all or nothing, exact to the cent, and only keys of its own."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
-from uuid import uuid4
 
-import numpy as np
 import pytest
-import redis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from pyroaring import BitMap64
 
-from streaming.domain import ledger
-from streaming.domain.catalogue import Place, Sums
 from streaming.domain.features import Features
-from streaming.domain.records import Commit, Record, dump
-from streaming.errors import Conflict, KeyRefused, RedisRefused, RedisUnavailable
-from streaming.settings import Settings, load
-from streaming.store import local_server
+from streaming.domain.records import dump
+from streaming.errors import Conflict, KeyRefused
+from streaming.settings import Settings
 from streaming.store.store import Store
-from tests.harness import dumped, until
+from tests.harness import dumped
 from tests.proxy import Proxy
+from tests.store.commits import AT, commit, record, values
 
-AT = "2026-11-24T12:00:00.000001+00:00"
 LATER = "2026-11-24T12:00:01.000001+00:00"
-Make = Callable[[redis.Redis, str], None]
-
-
-def record(version: int = 1) -> Record:
-    """Return the record of some file."""
-    return Record(10, 20, 3, 3, 0, 0, "ingested", version, AT)
-
-
-def commit(
-    *increments: tuple[str, str, str, int],
-    expected: int = 0,
-    companies: tuple[int, ...] = (1, 2, 3),
-    file: str = "a.csv",
-) -> Commit:
-    """Return a commit of (cidade, estado, capital, companies) and some companies."""
-    return Commit(
-        expected,
-        AT,
-        {Place(cidade, estado): Sums(Decimal(capital), n) for cidade, estado, capital, n in increments},
-        ledger.from_ids(np.array(companies, dtype=np.uint64)),
-        {file: record(expected + 1)},
-    )
-
-
-def values(store: Store, key: str) -> tuple[str, str, str]:
-    """Return total, companies and mean of a key, as any client sees them."""
-    found = store.client.hgetall(key)
-    fields = (b"capital_social_total", b"quantidade_empresas", b"capital_social_medio")
-    return tuple(found[field].decode() for field in fields)  # type: ignore[return-value]
 
 
 def test_one_commit_writes_features_ledger_records_and_version_in_readable_form(store: Store) -> None:
@@ -199,112 +159,6 @@ def test_a_commit_against_another_version_is_a_conflict_and_writes_nothing(
     assert dumped(store.client) == before
 
 
-def _list(client: redis.Redis, key: str) -> None:
-    client.rpush(key, "mine")
-
-
-def _string(client: redis.Redis, key: str) -> None:
-    client.set(key, "mine")
-
-
-def _hash(client: redis.Redis, key: str) -> None:
-    client.hset(key, "mine", "1")
-
-
-def _no_money(client: redis.Redis, key: str) -> None:
-    client.hset(key, mapping={"capital_social_total": "1e5", "quantidade_empresas": "1"})
-
-
-def _no_count(client: redis.Redis, key: str) -> None:
-    client.hset(key, mapping={"capital_social_total": "1.00", "quantidade_empresas": "x"})
-
-
-def _half(client: redis.Redis, key: str) -> None:
-    client.hset(key, mapping={"capital_social_total": "1.00"})
-
-
-@pytest.mark.parametrize(
-    ("key", "make"),
-    [
-        ("São Paulo", _list),
-        ("São Paulo", _string),
-        ("São Paulo/SP", _string),
-        ("São Paulo", _no_money),
-        ("São Paulo", _no_count),
-        ("São Paulo/SP", _half),
-        ("ledger:0", _hash),
-        ("ledger:0", _list),
-        ("ingest:files", _string),
-        ("ingest:files", _list),
-        ("ingest:version", _list),
-        ("ingest:version", _hash),
-    ],
-)
-def test_a_key_that_is_not_ours_is_named_and_nothing_is_written(
-    store: Store, key: str, make: Make
-) -> None:
-    """The commit's other keys come before and after it; none may be touched."""
-    make(store.client, key)
-    before = dumped(store.client)
-
-    with pytest.raises(KeyRefused, match=f"'{key}'"):
-        store.merge(commit(("Natal", "RN", "1.00", 1), ("São Paulo", "SP", "1.00", 1)))
-
-    assert dumped(store.client) == before
-
-
-@pytest.mark.parametrize("make", [_list, _string, _hash])
-def test_reading_a_version_that_is_not_ours_names_the_key(store: Store, make: Make) -> None:
-    make(store.client, "ingest:version")
-    with pytest.raises(KeyRefused, match="ingest:version"):
-        store.version()
-
-
-@pytest.mark.parametrize("make", [_list, _string, _hash])
-def test_reading_records_that_are_not_ours_names_the_key(store: Store, make: Make) -> None:
-    make(store.client, "ingest:files")
-    with pytest.raises(KeyRefused, match="ingest:files"):
-        store.records()
-    if make is not _hash:
-        with pytest.raises(KeyRefused, match="ingest:files"):
-            store.records(["a.csv"])
-
-
-def test_a_ledger_block_that_is_no_bitmap_is_named(store: Store) -> None:
-    _string(store.client, "ledger:0")
-
-    with pytest.raises(KeyRefused, match="ledger:0"):
-        store.companies(["0"])
-
-
-def test_keys_of_others_are_no_features_and_stop_nothing(store: Store) -> None:
-    store.merge(commit(("Natal", "RN", "1.00", 1)))
-    _list(store.client, "some list")
-    _hash(store.client, "some hash")
-    store.client.hset(b"\xff\xfe", "a", "b")
-    store.client.set(b"\xff", "x")
-
-    assert [f.key for f in store.features()] == ["Natal", "Natal/RN"]
-
-
-def test_a_prefix_isolates_everything(store: Store, settings: Settings, server_url: str) -> None:
-    prefixed = Store(server_url, settings.model_copy(update={"feature_prefix": "test[1]:*"}))
-    store.merge(commit(("Natal", "RN", "1.00", 1)))
-    before = dumped(store.client)
-
-    assert (prefixed.version(), prefixed.records(), prefixed.features()) == (0, {}, [])
-    assert prefixed.companies(["0"]) == {"0": BitMap64()}
-    prefixed.merge(commit(("Natal", "RN", "5.00", 2), ("Belém", "PA", "1.00", 1)))
-
-    after = dumped(store.client)
-    assert {key: after[key] for key in before} == before
-    assert all(key.startswith(b"test[1]:*") for key in after.keys() - before.keys())
-    assert [f.key for f in prefixed.features()] == ["Belém", "Belém/PA", "Natal", "Natal/RN"]
-    assert [f.key for f in prefixed.features("Natal")] == ["Natal", "Natal/RN"]
-    assert [f.key for f in store.features()] == ["Natal", "Natal/RN"]
-    assert values(store, "test[1]:*Natal") == ("5.00", "2", "2.50")
-
-
 def test_a_script_cache_flushed_before_a_merge_is_fine(store: Store) -> None:
     store.merge(commit(("Natal", "RN", "1.00", 1)))
     store.client.script_flush()
@@ -324,141 +178,3 @@ def test_a_lost_reply_of_a_merge_is_a_conflict_to_its_retry(
 
     assert (proxy.swallowed, proxy.scripts) == (1, 2)
     assert values(store, "Natal") == ("1.00", "1", "1.00")
-
-
-def test_no_server_is_told_in_bounded_time_without_the_password(
-    settings: Settings, proxy: Proxy
-) -> None:
-    url = proxy.url.replace("redis://", "redis://maria:s3cr3t@")
-    proxy.close()
-    named = settings.model_copy(update={"redis_url": SecretStr(url)})
-    store = Store(url, named, retries=2)
-
-    with pytest.raises(RedisUnavailable) as raised:
-        store.merge(commit(("Natal", "RN", "1.00", 1)))
-
-    assert "does not answer" in str(raised.value)
-    assert "127.0.0.1" in str(raised.value)
-    assert "s3cr3t" not in str(raised.value)
-    assert "maria" not in str(raised.value)
-
-
-@pytest.fixture
-def user(store: Store, server_url: str) -> Iterator[tuple[str, str]]:
-    """A user of the server: its name, and a URL with its password."""
-    name = f"u{uuid4().hex[:8]}"
-    place = server_url.removeprefix("redis://")
-    yield name, f"redis://{name}:s3cr3t-{name}@{place}"
-    store.client.acl_deluser(name)
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        ["~*", "+@read", "+@connection"],
-        ["~*", "+@all", "-@scripting"],
-        ["~*", "+@all", "-hincrbyfloat"],
-        ["~*", "+@all", "-set"],
-        ["~*", "+@all", "-hset"],
-        ["~ingest:*", "~ledger:*", "+@all"],
-        ["%R~ledger:*", "~ingest:*", "~Natal*", "+@all"],
-    ],
-    ids=["read only", "no scripts", "no HINCRBYFLOAT", "no SET", "no HSET", "no features", "no ledger"],
-)
-def test_a_user_without_permission_is_refused_nothing_written_and_no_password_told(
-    store: Store, settings: Settings, user: tuple[str, str], rules: list[str]
-) -> None:
-    name, url = user
-    store.client.execute_command("ACL", "SETUSER", name, "on", f">s3cr3t-{name}", *rules)
-    store.merge(commit(("Natal", "RN", "1.00", 1)))
-    before = dumped(store.client)
-    limited = Store(url, settings.model_copy(update={"redis_url": SecretStr(url)}))
-
-    with pytest.raises(RedisRefused) as raised:
-        limited.merge(commit(("Natal", "RN", "1.00", 1), expected=1))
-
-    assert "s3cr3t" not in str(raised.value)
-    assert dumped(store.client) == before
-
-
-def test_a_wrong_password_is_refused_and_not_told(settings: Settings, user: tuple[str, str]) -> None:
-    _, url = user
-    store = Store(url, settings.model_copy(update={"redis_url": SecretStr(url)}), retries=1)
-
-    with pytest.raises(RedisRefused, match="user or password") as raised:
-        store.version()
-
-    assert "s3cr3t" not in str(raised.value)
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory of a server whose settings a test may change."""
-    directory = tmp_path_factory.mktemp("own")
-    local_server.url(directory)
-    yield directory
-    local_server.stop(directory)
-
-
-@pytest.fixture
-def own(directory: Path) -> Iterator[Store]:
-    """The store of that server, empty; its settings are put back."""
-    made = Store(local_server.url(directory), load(_env_file=None, redis_dir=directory))
-    made.client.flushall()
-    yield made
-    made.client.config_set("maxmemory", "0")
-    made.client.execute_command("REPLICAOF", "NO", "ONE")
-
-
-def test_a_full_memory_refuses_whole_and_the_next_merge_completes(own: Store) -> None:
-    own.merge(commit(("Natal", "RN", "1.00", 1)))
-    before = dumped(own.client)
-    own.client.config_set("maxmemory", "1mb")
-    with pytest.raises(redis.ResponseError):
-        own.client.set("filler", b"x")
-
-    next_ = commit(("Natal", "RN", "2.00", 1), ("Belém", "PA", "1.00", 1), expected=1, file="b.csv")
-    with pytest.raises(RedisRefused, match=r"(?i)memory"):
-        own.merge(next_)
-
-    assert dumped(own.client) == before
-    own.client.config_set("maxmemory", "0")
-    assert own.merge(next_) == 2
-    assert values(own, "Natal") == ("3.00", "2", "1.50")
-
-
-def test_memory_that_runs_out_during_a_merge_leaves_nothing_half_done(own: Store) -> None:
-    used = int(own.client.info("memory")["used_memory"])
-    own.client.config_set("maxmemory", str(used + 300_000))
-    many = [(f"Cidade {n:05d}", "RN", f"{n}.01", 1) for n in range(5000)]
-    merged = False
-    try:
-        own.merge(commit(*many))
-        merged = True
-    except RedisRefused:
-        pass
-
-    own.client.config_set("maxmemory", "0")
-    written = list(own.client.scan_iter())
-    assert len(written) == (10_003 if merged else 0)
-
-
-def test_a_replica_is_refused_and_nothing_written(own: Store) -> None:
-    own.merge(commit(("Natal", "RN", "1.00", 1)))
-    own.client.execute_command("REPLICAOF", "127.0.0.1", "1")
-    own.client.config_set("replica-serve-stale-data", "yes")
-
-    with pytest.raises(RedisRefused):
-        own.merge(commit(("Natal", "RN", "1.00", 1), expected=1))
-
-    assert values(own, "Natal") == ("1.00", "1", "1.00")
-
-
-def test_what_was_merged_is_there_after_the_server_was_killed(own: Store, directory: Path) -> None:
-    own.merge(commit(("Natal", "RN", "1.00", 1)))
-    before = dumped(own.client)
-    pid = int(own.client.info("server")["process_id"])
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: local_server.running(directory) is None, what="the end of the server")
-
-    assert dumped(redis.Redis.from_url(local_server.url(directory))) == before
