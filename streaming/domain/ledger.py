@@ -79,16 +79,6 @@ class Verdict:
     new: int
     repeats: Companies
 
-    @property
-    def all_new(self) -> bool:
-        """Whether the file's sums stand as they are."""
-        return not self.repeats
-
-    @property
-    def none_new(self) -> bool:
-        """Whether the file adds nothing."""
-        return self.new == 0
-
 
 def decide(files: Iterable[Companies], seen: Companies) -> tuple[list[Verdict], Companies]:
     """

@@ -120,8 +120,7 @@ def test_each_company_is_new_once_in_the_earliest_file_that_has_it(
     verdicts, grown = ledger.decide(map(companies, files), seen)
 
     assert [(v.new, ids(v.repeats)) for v in verdicts] == expected
-    assert [v.all_new for v in verdicts] == [not repeats for _, repeats in expected]
-    assert [v.none_new for v in verdicts] == [new == 0 for new, _ in expected]
+    assert [bool(v.repeats) for v in verdicts] == [bool(repeats) for _, repeats in expected]
     before, after = plain(seen), plain(companies(counted))
     assert plain(grown) == {n: members for n, members in after.items() if members != before.get(n)}
     assert ids(seen | grown) == counted
