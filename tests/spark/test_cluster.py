@@ -98,6 +98,7 @@ class Cluster:
         local = self._directory / f"local-{name}"
         local.mkdir()
         places = {"SPARK_HOME": SPARK, "SPARK_LOCAL_DIRS": local, "TMPDIR": local}
+        utf8 = {"LC_ALL": "C.UTF-8"}  # or Java finds no classes below a path with an accent
         java = (
             f"{FAST} -Dspark.master.rest.enabled=false"  # that would be one more port, and a fixed one
         )
@@ -114,7 +115,7 @@ class Cluster:
                     *("--host", HOST, *arguments),
                 ],
                 cwd=self._directory,
-                env={**KEPT, **bounds, **{key: str(place) for key, place in places.items()}},
+                env={**KEPT, **utf8, **bounds, **{key: str(place) for key, place in places.items()}},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
