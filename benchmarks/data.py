@@ -10,17 +10,19 @@ from pathlib import Path
 
 import duckdb
 
+from streaming.domain import municipalities
+
 Features = dict[str, tuple[int, Decimal]]
 """Key → how many companies, and their capital."""
 
-MUNICIPALITIES = Path(__file__).parent / "municipios.csv"
+MUNICIPALITIES = Path(municipalities.__file__).parent / "data" / "municipios.csv"
 
 # Everything is a function of a row's number and the seed alone, so threads and pieces do not matter.
 SQL = """
 CREATE OR REPLACE MACRO u(i, what) AS hash(i, what, getvariable('seed')) / 18446744073709551616.0;
 
 CREATE OR REPLACE TABLE places AS
-    SELECT row_number() OVER (ORDER BY hash(ibge, getvariable('seed'))) - 1 AS rank, nome, uf
+    SELECT row_number() OVER (ORDER BY hash(codigo_ibge, getvariable('seed'))) - 1 AS rank, nome, uf
     FROM read_csv(getvariable('municipalities'), all_varchar = true);
 
 CREATE OR REPLACE MACRO root(company, scattered) AS

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from streaming.domain import catalogue
-from streaming.domain.catalogue import FeatureGroup
+from streaming.domain.groups import FeatureGroup
 
 FIELDS = ("capital_social_total", "quantidade_empresas", "capital_social_medio", "atualizado_em")
 

@@ -28,6 +28,17 @@ Companies = dict[str, BitMap64]
 """A set of companies: the name of each block to the members inside it."""
 
 
+def of_numbers(numbers: Ids) -> Ids:
+    """Return the ids of the companies of these CNPJs, as numbers of 14 digits, in the same order."""
+    company = numbers // np.uint64(100)
+    root = company // np.uint64(10_000)
+    branch = company - root * np.uint64(10_000)
+    ids: Ids = (root >> np.uint64(16)) << np.uint64(BLOCK_BITS)
+    ids |= branch << np.uint64(16)
+    ids |= root & np.uint64(0xFFFF)
+    return ids
+
+
 def from_ids(ids: Ids) -> Companies:
     """Return the set of these company ids; repeats count once."""
     if not len(ids):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from streaming.domain import ledger
-from streaming.domain.catalogue import Increments
+from streaming.domain.cells import Increments
 from streaming.domain.file import File
 
 At = tuple[int, str]
@@ -23,7 +23,8 @@ class Record:
     `ingested` or `rejected` (the file as a whole, with its `reason`). `at` is the commit's instant.
     Files were ingested in the order of (`version`, `order`). `earlier` is how many companies were new
     in what this path held before it was overwritten, `earlier_commits` are the commits that brought
-    them (the last 1,000).
+    them (the last 1,000). `unrecognised` is how many of the rows that fit, repeated ones too, have a
+    city that is no municipality of its state.
     """
 
     size: int
@@ -39,6 +40,7 @@ class Record:
     order: int = 0
     earlier: int = 0
     earlier_commits: tuple[At, ...] = ()
+    unrecognised: int = 0
 
     def commits(self) -> tuple[At, ...]:
         """Return the commits at which what this path holds, or held, brought companies."""
@@ -75,8 +77,9 @@ class Commit:
 def dump(record: Record) -> str:
     """Return a record as it is stored."""
     values = asdict(record)
-    if not record.earlier_commits:  # as nearly always
-        del values["earlier_commits"]
+    for name in ("earlier_commits", "unrecognised"):
+        if not values[name]:  # as nearly always
+            del values[name]
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streaming.domain.features import Features
 from streaming.domain.records import Record
+from streaming.domain.suggestions import UnknownPlaces
 
 COUNTS = ("read", "new", "duplicates", "rejected")
 """The accounting of a file, in rows; the first is the sum of the others."""
@@ -88,6 +89,32 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Receita:
+    """
+    What was read from files of Receita Federal.
+
+    Attributes:
+        token: the day of the files, as their names have it.
+        desde: the first date of opening that was asked for (ISO 8601).
+        ate: the last one.
+        filiais: whether branches were asked for.
+        escritos: establishments that were written.
+        contagens: the others by reason, and what is only noted, by name; nothing that is 0.
+        nao_informados: CNPJs of companies that count with 0.00, as their capital was not informed.
+        arquivos: the files in the landing zone.
+    """
+
+    token: str
+    desde: str
+    ate: str
+    filiais: bool
+    escritos: int
+    contagens: dict[str, int]
+    nao_informados: list[str]
+    arquivos: list[Dropped]
+
+
+@dataclass(frozen=True)
 class Verification:
     """
     What one run left in Redis.
@@ -150,7 +177,8 @@ class Status:
 
     `ingested` and `rejected` count files with such a record; `waiting` lists those without, `changed`
     those that are no longer what was recorded, `not_looked_at` those without the name of a CSV file.
-    `rows` are the sums of the records' accounting.
+    `rows` are the sums of the records' accounting. `unrecognised` are the places in the features that
+    are no municipality, the first ten with what they may have meant; none with MUNICIPIOS=off.
     """
 
     ingested: int
@@ -163,5 +191,6 @@ class Status:
     rows: dict[str, int]
     version: int
     format: Format
+    unrecognised: UnknownPlaces
     landing_zone: str
     redis: str

@@ -8,7 +8,7 @@ everything again from the files, in one switch. Until then nothing is written.
 
 from streaming.errors import FormatRefused
 
-FORMAT = 1
+FORMAT = 2
 """What this version of the service writes and reads."""
 
 FIRST = 1

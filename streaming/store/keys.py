@@ -6,7 +6,7 @@ city's name has. FEATURE_PREFIX is put before all of them (`Store.key`).
 """
 
 from streaming.domain import catalogue
-from streaming.domain.catalogue import Place
+from streaming.domain.cells import Cell
 
 VERSION = "ingest:version"
 COMMIT = "ingest:commit"
@@ -16,7 +16,7 @@ REBUILD = "ingest:rebuild"
 LEDGERS = "ledger:*"
 REBUILDS = "rebuild:*"
 
-EXAMPLE = Place("São Paulo", "SP")
+EXAMPLE = Cell("São Paulo", "SP", "2026-10", "capital_ate_1000")
 
 
 def ledger(block: str) -> str:
@@ -31,9 +31,9 @@ def rebuild(id: str) -> str:
 
 def table() -> list[tuple[str, str, str]]:
     """Return every key, those of features by an example: name, type, content (docs/architecture.md)."""
-    features = [(g.key_of(EXAMPLE._asdict()), "hash", g.about) for g in catalogue.GROUPS]
     return [
-        *features,
+        *((group.key_of(EXAMPLE._asdict()), "hash", group.about) for group in catalogue.GROUPS),
+        *((ranking.key, "sorted set", ranking.about) for ranking in catalogue.RANKINGS),
         (VERSION, "string", "how many commits there were"),
         (
             COMMIT,

@@ -7,8 +7,9 @@ from streaming.chunks import batched
 from streaming.domain import catalogue
 from streaming.settings import Settings
 from streaming.store import formats, keys
+from streaming.store.reader import KEYS_AT_ONCE
 from streaming.store.script_runner import packed
-from streaming.store.store import KEYS_AT_ONCE, Store
+from streaming.store.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.store.rebuild_namespace")
 
@@ -72,7 +73,9 @@ def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> 
 
 
 def _kind(name: str) -> str:
-    """Return what the live key of this name must be: a string, a hash, or a hash with such a field."""
+    """Return what the live key of this name must be: its type, or a hash with such a field."""
     if group := catalogue.group_of(name):
-        return group.total or group.count
+        return group.count if group.columns == group.dimensions else "hash"
+    if any(name == ranking.key for ranking in catalogue.RANKINGS):
+        return "zset"
     return "hash" if name == keys.FILES else "string"

@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 
 from streaming.domain import ledger
-from streaming.domain.catalogue import Place, Sums
+from streaming.domain.cells import Cell, Sums
 from streaming.domain.records import Commit, Record
 from streaming.store.store import Store
 
@@ -27,7 +27,10 @@ def commit(
     return Commit(
         expected,
         AT,
-        {Place(cidade, estado): Sums(Decimal(capital), n) for cidade, estado, capital, n in increments},
+        {
+            Cell(cidade, estado, "2026-10", "capital_0"): Sums(Decimal(capital), n)
+            for cidade, estado, capital, n in increments
+        },
         ledger.from_ids(np.array(companies, dtype=np.uint64)),
         {file: record(expected + 1)},
     )
@@ -38,3 +41,9 @@ def values(store: Store, key: str) -> tuple[str, str, str]:
     stored = store.client.hgetall(key)
     fields = (b"capital_social_total", b"quantidade_empresas", b"capital_social_medio")
     return tuple(stored[field].decode() for field in fields)  # type: ignore[return-value]
+
+
+def add(store: Store, *rows: tuple[str, str, str, str, int, str]) -> None:
+    """Merge (cidade, estado, mes, faixa, companies, capital), as one more commit."""
+    added = {Cell(*row[:4]): Sums(Decimal(row[5]), row[4]) for row in rows}
+    store.merge(Commit(store.version(), AT, added, {}, {}))

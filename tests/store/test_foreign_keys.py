@@ -12,6 +12,8 @@ from streaming.store.store import Store
 from tests.harness import dumped
 from tests.store.commits import commit, values
 
+NATAL = ["Natal", "Natal/RN", "estado:RN", "pais:BR"]
+
 Make = Callable[[redis.Redis, str], None]
 
 
@@ -100,7 +102,7 @@ def test_keys_of_others_are_no_features_and_stop_nothing(store: Store) -> None:
     store.client.hset(b"\xff\xfe", "a", "b")
     store.client.set(b"\xff", "x")
 
-    assert [f.key for f in store.features()] == ["Natal", "Natal/RN"]
+    assert [f.key for f in store.features()] == NATAL
 
 
 def test_a_prefix_isolates_everything(store: Store, settings: Settings, server_url: str) -> None:
@@ -115,7 +117,10 @@ def test_a_prefix_isolates_everything(store: Store, settings: Settings, server_u
     after = dumped(store.client)
     assert {key: after[key] for key in before} == before
     assert all(key.startswith(b"test[1]:*") for key in after.keys() - before.keys())
-    assert [f.key for f in prefixed.features()] == ["Belém", "Belém/PA", "Natal", "Natal/RN"]
+    assert [f.key for f in prefixed.features()] == [
+        *("Belém", "Belém/PA", "Natal", "Natal/RN"),
+        *("estado:PA", "estado:RN", "pais:BR"),
+    ]
     assert [f.key for f in prefixed.features("Natal")] == ["Natal", "Natal/RN"]
-    assert [f.key for f in store.features()] == ["Natal", "Natal/RN"]
+    assert [f.key for f in store.features()] == NATAL
     assert values(store, "test[1]:*Natal") == ("5.00", "2", "2.50")

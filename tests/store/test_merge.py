@@ -9,8 +9,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
+from streaming.domain.cells import Cell, Sums
 from streaming.domain.features import Features
-from streaming.domain.records import dump
+from streaming.domain.records import Commit, dump
 from streaming.errors import Conflict, KeyRefused
 from streaming.settings import Settings
 from streaming.store.store import Store
@@ -31,6 +32,18 @@ def test_one_commit_writes_features_ledger_records_and_version_in_readable_form(
         "São Paulo",
         "São Paulo/SP",
         "São Paulo/PB",
+        "estado:SP",
+        "estado:PB",
+        "pais:BR",
+        "mensal:São Paulo/SP",
+        "mensal:São Paulo/PB",
+        "mensal:estado:SP",
+        "mensal:estado:PB",
+        "mensal:pais:BR",
+        "faixas:São Paulo/SP",
+        "faixas:São Paulo/PB",
+        "ranking:quantidade_empresas",
+        "ranking:capital_social_total",
         "ingest:version",
         "ingest:commit",
         "ingest:files",
@@ -44,6 +57,18 @@ def test_one_commit_writes_features_ledger_records_and_version_in_readable_form(
         b"atualizado_em": AT.encode(),
     }
     assert values(store, "São Paulo/SP") == ("195000.00", "3", "65000.00")
+    assert client.hget("São Paulo/SP", "codigo_ibge") == b"3550308"
+    assert not client.hexists("São Paulo/PB", "codigo_ibge")  # there is no such municipality
+    assert values(store, "pais:BR") == ("195000.10", "4", "48750.03")
+    assert client.hgetall("mensal:estado:SP") == {
+        b"2026-10:capital_social_total": b"195000.00",
+        b"2026-10:quantidade_empresas": b"3",
+    }
+    assert client.hgetall("faixas:São Paulo/SP") == {b"capital_0": b"3"}
+    assert client.zrange("ranking:capital_social_total", 0, -1, withscores=True) == [
+        ("São Paulo/PB".encode(), 0.1),
+        ("São Paulo/SP".encode(), 195000.0),
+    ]
     assert values(store, "São Paulo/PB") == ("0.10", "1", "0.10")
     assert client.get("ingest:version") == b"1"
     assert client.hgetall("ingest:files") == {b"a.csv": dump(record()).encode()}
@@ -178,3 +203,40 @@ def test_a_lost_reply_of_a_merge_is_a_conflict_to_its_retry(
 
     assert (proxy.swallowed, proxy.scripts) == (1, 2)
     assert values(store, "Natal") == ("1.00", "1", "1.00")
+
+
+def test_more_months_than_one_command_takes_are_all_added(store: Store) -> None:
+    months = [f"{year}-{month:02d}" for year in range(1800, 2027) for month in range(1, 13)]
+    added = {
+        Cell("Natal", "RN", month, "capital_ate_1000"): Sums(Decimal(n) / 100, n + 1)
+        for n, month in enumerate(months)
+    }
+    for version in range(2):
+        store.merge(Commit(version, AT, added, {}, {}))
+
+    expected = {
+        f"{month}:{field}".encode(): value.encode()
+        for n, month in enumerate(months)
+        for field, value in (
+            ("capital_social_total", f"{Decimal(n) / 50:.2f}"),
+            ("quantidade_empresas", str(2 * n + 2)),
+        )
+    }
+    for key in ("mensal:Natal/RN", "mensal:estado:RN", "mensal:pais:BR"):
+        assert store.client.hgetall(key) == expected
+
+
+@pytest.mark.parametrize("field", ["2026-11:quantidade_empresas", "2026-11:capital_social_total"])
+def test_a_month_that_holds_something_else_is_named_and_nothing_written(
+    store: Store, field: str
+) -> None:
+    cell = Cell("Natal", "RN", "2026-10", "capital_0")
+    added = {cell: Sums(companies=1), cell._replace(mes="2026-11"): Sums(companies=1)}
+    store.merge(Commit(0, AT, added, {}, {}))
+    store.client.hset("mensal:estado:RN", field, "much")
+    before = dumped(store.client)
+
+    with pytest.raises(KeyRefused, match=f"mensal:estado:RN.*{field}"):
+        store.merge(Commit(1, AT, added, {}, {}))
+
+    assert dumped(store.client) == before

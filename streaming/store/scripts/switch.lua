@@ -43,6 +43,8 @@ for i, kind in ipairs(moves) do
         reply = redis.pcall('HLEN', to)
     elseif kind == 'string' then
         reply = redis.pcall('STRLEN', to)
+    elseif kind == 'zset' then
+        reply = redis.pcall('ZCARD', to)
     else
         reply = redis.pcall('HEXISTS', to, kind)
         if reply == 0 and redis.call('EXISTS', to) == 1 then return refuse('key', to, 'has no ' .. kind) end
