@@ -80,6 +80,14 @@ class Settings(BaseSettings):
         BeforeValidator(_choice),
         Field(description="count wrong check digits, or reject the rows that have them"),
     ] = "count"
+    municipios: Annotated[
+        Literal["official", "strict", "off"],
+        BeforeValidator(_choice),
+        Field(
+            description="official: a city counts under its municipality's official name; "
+            "strict: also reject cities that are none; off: as spelled"
+        ),
+    ] = "official"
     settle_seconds: Annotated[
         float,
         Field(ge=0, le=YEAR, description="how long a file must stand still unless it was renamed in"),

@@ -3,29 +3,30 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming.domain import ledger
-from streaming.domain.catalogue import Increments, Place, Sums
+from streaming.domain.cells import BANDS, Cell, Increments, Sums
 from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
 from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Report, Retraction, Rules, Source
 
-Summed = tuple[Place, Sums]
+Summed = tuple[Cell, Sums]
 
 
 @dataclass
 class BatchReport:
-    """What the executors report of some files, by path; `places` are the sums of one file alone."""
+    """What the executors report of some files, by path; `cells` are the sums of one file alone."""
 
     reports: dict[str, Report] = field(default_factory=dict)
     companies: dict[str, ledger.Companies] = field(default_factory=dict)
     repeated: dict[str, ledger.Companies] = field(default_factory=dict)
-    places: list[Summed] = field(default_factory=list)
+    cells: list[Summed] = field(default_factory=list)
 
 
 class Batch:
@@ -69,7 +70,7 @@ class Batch:
         """
         Sum the files that contain new companies, and subtract the rows of companies that do not count.
 
-        Guarantee: over all places there are just as many companies as the verdicts call new.
+        Guarantee: over all cells there are just as many companies as the verdicts call new.
 
         Raises:
             FileChanged: one of the files is no longer what it was.
@@ -98,11 +99,11 @@ class Batch:
         }
         retracted, report = self._retract(retractions) if retractions else (None, BatchReport())
         if self._single:
-            return _added(self.report.places + report.places if new else [])
+            return _added(self.report.cells + report.cells if new else [])
         without = [number for number, file in enumerate(self._files) if file.path not in new]
         summed = self._summaries.where(~F.col("file").isin(without))
         rows = spark_jobs.aggregate(summed if retracted is None else summed.union(retracted)).collect()
-        return _added((Place(*row[:2]), Sums(*row[2:])) for row in rows)
+        return _added(_summed(*row) for row in rows)
 
     def _retract(self, retractions: Mapping[str, Retraction]) -> tuple[DataFrame, BatchReport]:
         """Read the files with something to subtract again: negative sums, and their reports."""
@@ -138,7 +139,7 @@ class Batch:
         for file in files:
             batch.companies[file.path], batch.repeated[file.path] = {}, {}
         rows = summaries if self._single else summaries.where(F.col("cidade").isNull())
-        for number, report, block, companies, repeated, *place in rows.collect():
+        for number, report, block, companies, repeated, *cell in rows.collect():
             path = files[number].path
             if report is not None:
                 batch.reports[path] = Report(**json.loads(report))
@@ -147,13 +148,18 @@ class Batch:
                 if repeated is not None:
                     batch.repeated[path] |= ledger.unpack({block: bytes(repeated)})
             else:
-                batch.places.append((Place(*place[:2]), Sums(*place[2:])))
+                batch.cells.append(_summed(*cell))
         return batch
 
 
-def _added(places: Iterable[Summed]) -> Increments:
-    """Add up places; those without companies are none."""
-    increments: dict[Place, Sums] = {}
-    for place, sums in places:
-        increments[place] = increments.get(place, Sums()).plus(sums)
-    return {place: sums for place, sums in increments.items() if sums.companies}
+def _summed(cidade: str, estado: str, mes: str, faixa: int, capital: Decimal, companies: int) -> Summed:
+    return Cell(cidade, estado, mes, BANDS[faixa]), Sums(capital, companies)
+
+
+def _added(cells: Iterable[Summed]) -> Increments:
+    """Add up cells; those without companies are none."""
+    increments: dict[Cell, Sums] = {}
+    for cell, sums in cells:
+        before = increments.get(cell)
+        increments[cell] = sums if before is None else before.plus(sums)
+    return {cell: sums for cell, sums in increments.items() if sums.companies}

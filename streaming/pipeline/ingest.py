@@ -121,7 +121,7 @@ class Ingest:
         if not unrecorded:
             return outcomes
         at = datetime.now(UTC)
-        rules = Rules(now=at, strict=self._settings.cnpj_check_digits == "strict")
+        rules = Rules.of(self._settings, at)
         with closing(
             Batch(self._spark, unrecorded, rules, self._landing_zone, self._quarantine_dir)
         ) as batch:
@@ -190,6 +190,7 @@ def _record(
         order=order,
         earlier=before.new + before.earlier if before else 0,
         earlier_commits=before.commits() if before else (),
+        unrecognised=report.unrecognised,
     )
 
 
@@ -220,6 +221,8 @@ def _log_outcome(path: str, record: Record, report: Report) -> None:
         log.warning("columns ignored", file=path, columns=report.extra)
     if report.wrong_digits:
         log.warning("CNPJs with wrong check digits", file=path, rows=report.wrong_digits)
+    if report.unrecognised:
+        log.warning("cities that are no municipality", file=path, rows=report.unrecognised)
     if report.mangled:
         log.warning(
             "cities that look wrongly decoded",

@@ -17,11 +17,13 @@ from streaming.reading.messages import Rules, Source, TaskResources
 
 SUMMARIES = """
     file int, report string, block string, companies binary, repeated binary,
-    cidade string, estado string, capital_social_total decimal(28,2), quantidade_empresas bigint
+    cidade string, estado string, mes string, faixa tinyint,
+    capital_social_total decimal(28,2), quantidade_empresas bigint
 """
 
 ROWS = """
-    file int, line bigint, empresa string, cidade string, estado string, capital_social decimal(14,2)
+    file int, line bigint, empresa string, cidade string, estado string, mes string, faixa tinyint,
+    capital_social decimal(14,2)
 """
 
 _SPECIAL = re.compile(r"[{}\[\]*?\\]")
@@ -93,10 +95,11 @@ def summarise(
         - one row per file: `report` (JSON of `Report`).
         - one row per ledger block with companies of the file: `block` (text), `companies` (roaring
           bitmap) and `repeated`, those of them repeated in the file (roaring bitmap; null: none).
-        - one row per spelling of a place: `cidade`, `estado` (text), `capital_social_total` (decimal,
-          reais) and `quantidade_empresas` (bigint); repeated companies count every time.
+        - one row per spelling of a place, month and capital band: `cidade`, `estado`, `mes` (text,
+          AAAA-MM), `faixa` (tinyint, number of the band), `capital_social_total` (decimal, reais) and
+          `quantidade_empresas` (bigint); repeated companies count every time.
 
-        A source with a `retraction` has only its report, and the places to subtract, negative.
+        A source with a `retraction` has only its report, and the cells to subtract, negative.
 
     Raises, when it is evaluated:
         PySparkException: a task failed; a file that cannot be read does not fail its task.
@@ -118,7 +121,7 @@ def fitting_rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence
     Returns:
         One row per row that fits: `file` (int, the number of its source), `line` (bigint, its position
         among the rows of the file), `empresa` (text, root and branch of the CNPJ, 12 characters),
-        `cidade`, `estado` (text), `capital_social` (decimal, reais).
+        `cidade`, `estado`, `mes` (text), `faixa` (tinyint), `capital_social` (decimal, reais).
 
     Raises, when it is evaluated:
         FileChanged, FileRejected, RunFailed: a file was not read to its end (inside PySparkException).
@@ -134,18 +137,18 @@ def fitting_rows(spark: SparkSession, sources: Sequence[Source], rules: Sequence
 
 def aggregate(summaries: DataFrame) -> DataFrame:
     """
-    Add up the places of summaries, also negative ones.
+    Add up the cells of summaries, also negative ones.
 
     Returns:
-        One row per `cidade` and `estado` (text) with `capital_social_total` (decimal, reais) and
-        `quantidade_empresas` (bigint, above 0).
+        One row per `cidade`, `estado`, `mes` (text) and `faixa` (tinyint) with `capital_social_total`
+        (decimal, reais) and `quantidade_empresas` (bigint, above 0).
     """
     return (
-        summaries.groupBy("cidade", "estado").agg(
+        summaries.groupBy("cidade", "estado", "mes", "faixa").agg(
             F.sum("capital_social_total").alias("capital_social_total"),
             F.sum("quantidade_empresas").alias("quantidade_empresas"),
         )
-        # A place may be taken back whole. Reports and blocks have none: they add up to NULL.
+        # A cell may be taken back whole. Reports and blocks have none: they add up to NULL.
         .where(F.col("quantidade_empresas") > 0)
     )
 

@@ -1,5 +1,5 @@
 """
-Reads files of companies: the sums per place, which companies are in them, and the rejected rows.
+Reads files of companies: the sums per cell, which companies are in them, and the rejected rows.
 
 DuckDB reads the files; the rules are in `companies.sql`. This module knows neither Spark nor Redis, so
 the rules are tested without either.
@@ -17,21 +17,13 @@ import pyarrow as pa
 
 from streaming.domain import ledger
 from streaming.errors import FileRejected
-from streaming.reading import dialect, engine, escapes
+from streaming.reading import dialect, engine, escapes, unreadable
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import Connection
 from streaming.reading.messages import Rules
-from streaming.reading.summary import PLACES, Summary, summed, total
+from streaming.reading.summary import CELLS, Summary, summed, total
 
 ROWS_AT_ONCE = 100_000
-
-_UNREADABLE = {
-    "MISSING COLUMNS": "row: wrong number of columns",
-    "TOO MANY COLUMNS": "row: wrong number of columns",
-    "UNQUOTED VALUE": "row: unbalanced quotes",
-    "LINE SIZE OVER MAXIMUM": "row: longer than 2,000,000 bytes",
-    "INVALID ENCODING": "row: invalid UTF-8",
-}
 
 
 class Reading:
@@ -47,7 +39,7 @@ class Reading:
         self.dialect = dialect
         self._paths = paths
         self._connection = connection
-        self._parameters = [dialect.decimal_comma, rules.now, rules.strict]
+        self._parameters = [dialect.decimal_comma, rules.now, rules.strict, rules.municipios]
         self._rows_unverified = dialect.in_pieces
         self._copy: IO[bytes] | None = None
         self._open()
@@ -66,22 +58,22 @@ class Reading:
         Raises:
             FileRejected: a file is not CSV, or its quotes leave open where a row ends.
         """
-        tables, unreadable = self._summary_tables()
-        rows = sum(total(table["rows"]) for table in tables) + sum(unreadable)
+        tables, counts = self._summary_tables()
+        rows = sum(total(table["rows"]) for table in tables) + sum(counts)
         if self._has_lost_rows(rows):
             self._use_one_thread()
-            tables, unreadable = self._summary_tables()
+            tables, counts = self._summary_tables()
         self._rows_unverified = False
-        return [summed(table, count) for table, count in zip(tables, unreadable, strict=True)]
+        return [summed(table, count) for table, count in zip(tables, counts, strict=True)]
 
     def retraction(
         self, counted: Sequence[ledger.Companies], repeated: Sequence[ledger.Companies]
     ) -> list[pa.Table]:
         """
-        Return what to subtract from the places of each file, as negative places.
+        Return what to subtract from the cells of each file, as negative cells.
 
         It covers every row of the companies `counted` before, and all but the first fitting row of the
-        companies `repeated` in the file. The columns are those of `summary.PLACES`.
+        companies `repeated` in the file. The columns are those of `summary.CELLS`.
         """
         self._verify_rows()
         self._connection.execute("DELETE FROM watched")
@@ -95,14 +87,14 @@ class Reading:
             self._connection.execute(f"INSERT INTO watched SELECT *, {before} FROM {unwatched}")
             self._connection.unregister("candidates")
         self._open(watched=True)
-        return [places.cast(PLACES) for places in self._by_file("retraction")]
+        return [cells.cast(CELLS) for cells in self._by_file("retraction")]
 
     def row_counts(self) -> list[int]:
         """Return how many rows each file has, whether they fit or not."""
-        self._forget_rejects()
-        with _rejecting():
+        unreadable.forget(self._connection)
+        with rejecting():
             counted = self._connection.execute("SELECT file, count(*) FROM raw GROUP BY file").fetchall()
-        counts = self._unreadable_counts()
+        counts = unreadable.counts(self._connection, self._paths)
         for number, count in counted:
             counts[number] += count
         return counts
@@ -111,13 +103,13 @@ class Reading:
         """
         Yield the rows of a file that fit.
 
-        The columns are `line` (bigint), `empresa` (text, 12 characters of the CNPJ), `cidade`, `estado`
-        (text) and `capital_social` (decimal, reais).
+        The columns are `line` (bigint), `empresa` (text, 12 characters of the CNPJ), `cidade`, `estado`,
+        `mes` (text), `faixa` (number of the capital band) and `capital_social` (decimal, reais).
         """
         self._verify_rows()
-        self._forget_rejects()
-        with _rejecting():
-            relation = self._connection.sql("FROM rows_fitting(?, ?, ?)", params=self._parameters)
+        unreadable.forget(self._connection)
+        with rejecting():
+            relation = self._connection.sql("FROM rows_fitting(?, ?, ?, ?)", params=self._parameters)
             yield from relation.to_arrow_reader(ROWS_AT_ONCE)
 
     def rejected(self) -> Iterator[tuple[int, str, str]]:
@@ -127,23 +119,13 @@ class Reading:
         The text of a row that could not be split is the original line. For a row rejected because of a
         value it is the fields re-joined, with quotes where they need them.
         """
-        self._forget_rejects()
-        with _rejecting():
-            result = self._connection.execute("FROM rows_rejected(?, ?, ?)", self._parameters)
+        unreadable.forget(self._connection)
+        with rejecting():
+            result = self._connection.execute("FROM rows_rejected(?, ?, ?, ?)", self._parameters)
             while rows := result.fetchmany(10_000):
                 for file, reason, text in rows:
                     yield file, reason, escapes.restored(text)
-        number = engine.file_number_sql(self._paths, "file_path")
-        lines = self._connection.execute(f"""
-            SELECT {number}, arg_min(error_type, coalesce(column_idx, 0)),
-                   coalesce(any_value(csv_line), '')
-            FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
-            GROUP BY file_path, line_byte_position ORDER BY file_path, line_byte_position""")
-        while unreadable := lines.fetchmany(10_000):
-            for file, error, line in unreadable:
-                reason = _UNREADABLE.get(error, f"row: {error.lower()}")
-                text = line.strip("\r\n").removesuffix(engine.END).rstrip("\r\n")
-                yield file, reason, escapes.restored(text)
+        yield from unreadable.rows(self._connection, self._paths)
 
     def _open(self, *, watched: bool = False) -> None:
         """Make the view `raw` from the files: all of their rows, or only those of watched companies."""
@@ -153,7 +135,7 @@ class Reading:
                 SELECT * EXCLUDE usual FROM (
                     SELECT row_number() OVER () AS line, *, usual_number(cnpj) AS usual FROM ({rows}))
                 WHERE (file, company_of(cnpj, usual)) IN (SELECT file, company FROM watched)"""
-        with _rejecting():
+        with rejecting():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS {rows}")
 
     def _verify_rows(self) -> None:
@@ -188,28 +170,12 @@ class Reading:
 
     def _summary_tables(self) -> tuple[list[pa.Table], list[int]]:
         """Return the rows of the macro `summary`, and how many rows could not be split, per file."""
-        self._forget_rejects()
-        return self._by_file("summary"), self._unreadable_counts()
-
-    def _unreadable_counts(self) -> list[int]:
-        counts = [0] * len(self._paths)
-        number = engine.file_number_sql(self._paths, "file_path")
-        unreadable = self._connection.execute(
-            f"SELECT {number}, count(DISTINCT line_byte_position)"
-            " FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"
-        )
-        for file, count in unreadable.fetchall():
-            counts[file] = count
-        return counts
-
-    def _forget_rejects(self) -> None:
-        # DuckDB appends to these tables: without this, one query's rejects would count in the next.
-        for table in ("reject_errors", "reject_scans"):
-            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+        unreadable.forget(self._connection)
+        return self._by_file("summary"), unreadable.counts(self._connection, self._paths)
 
     def _by_file(self, macro: str) -> list[pa.Table]:
-        with _rejecting():
-            result: Any = self._connection.execute(f"FROM {macro}(?, ?, ?)", self._parameters)
+        with rejecting():
+            result: Any = self._connection.execute(f"FROM {macro}(?, ?, ?, ?)", self._parameters)
             with warnings.catch_warnings():
                 # The warning advises the relational API, which would plan the query a second time.
                 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
@@ -241,7 +207,8 @@ def reading(
 
 
 @contextmanager
-def _rejecting() -> Iterator[None]:
+def rejecting() -> Iterator[None]:
+    """Raise FileRejected where DuckDB cannot read a file as CSV."""
     try:
         yield
     except duckdb.InvalidInputException as error:

@@ -99,7 +99,32 @@ CREATE OR REPLACE MACRO estado_reason(e) AS CASE
     THEN 'estado: not one of the 27'
 END;
 
-CREATE OR REPLACE MACRO place_reason(c, e) AS coalesce(cidade_reason(c), estado_reason(blank(e)));
+-- municipalities: how each may be written in its state, in letters (domain/municipalities.py fills it).
+CREATE OR REPLACE TEMP TABLE spellings (uf VARCHAR, letters VARCHAR, nome VARCHAR);
+CREATE OR REPLACE MACRO letters(c) AS regexp_replace(upper(strip_accents(c)), '[^A-Z0-9]', '', 'g');
+CREATE OR REPLACE MACRO bare_letters(c) AS
+    letters(regexp_replace(upper(strip_accents(c)), '\b(D[AO]S?|DE|D)\b', '', 'g'));
+-- The official name of the municipality that a spelling means, or NULL. DuckDB looks up each pair of city and
+-- state once, however many rows have it.
+CREATE OR REPLACE MACRO municipality(c, e) AS coalesce(
+    (SELECT s.nome FROM spellings s WHERE s.uf = blank(e) AND s.letters = letters(c)),
+    (SELECT s.nome FROM spellings s WHERE s.uf = blank(e) AND s.letters = bare_letters(c)));
+CREATE OR REPLACE MACRO place_reason(c, e, unknown) AS
+    coalesce(cidade_reason(c), estado_reason(blank(e)),
+             CASE WHEN unknown THEN 'cidade: not a municipality of ' || blank(e) END);
+
+-- faixa: the number of the capital band, from 0; the bounds are those of domain/catalogue.py.
+CREATE OR REPLACE MACRO faixa(capital) AS (CASE
+    WHEN capital = 0 THEN 0
+    WHEN capital <= 1000 THEN 1
+    WHEN capital <= 5000 THEN 2
+    WHEN capital <= 10000 THEN 3
+    WHEN capital <= 50000 THEN 4
+    WHEN capital <= 100000 THEN 5
+    WHEN capital <= 500000 THEN 6
+    WHEN capital <= 1000000 THEN 7
+    WHEN capital <= 10000000 THEN 8
+    ELSE 9 END)::TINYINT;
 
 -- capital_social: reais and cents, 0 to 999,999,999,999.99. Files separated by semicolons have a decimal
 -- comma. There one point before three digits (1.234) may group thousands or be decimal: it is ambiguous.
@@ -150,67 +175,90 @@ CREATE OR REPLACE MACRO rows_read(decimal_comma, now, strict) AS TABLE
         FROM usual),
     identified AS (
         SELECT *,
-               CASE WHEN number IS NULL THEN alphanumeric_company(blank(cnpj))
-                    ELSE numbered_company(number) END AS company,
+               CASE WHEN number IS NULL THEN alphanumeric_company(blank(cnpj)) END AS alphanumeric,
                CASE WHEN number IS NULL THEN wrong_alphanumeric_digits(blank(cnpj))
-                    ELSE number % 100 <> numeric_check_digits(number) END AS wrong_digits
+                    WHEN strict THEN number % 100 <> numeric_check_digits(number) ELSE false END AS wrong_digits
         FROM valued)
     SELECT *,
-           company IS NOT NULL AND capital IS NOT NULL AND NOT (strict AND wrong_digits)
+           (number IS NOT NULL OR alphanumeric IS NOT NULL) AND capital IS NOT NULL
+           AND NOT (strict AND wrong_digits)
            AND coalesce(opened BETWEEN TIMESTAMP '1800-01-01 00:00:00'
                         AND (now + INTERVAL 1 DAY) AT TIME ZONE 'UTC', false) AS fits
     FROM identified;
 
--- One row per file and spelling of a place: the sums of its rows, and their companies.
-CREATE OR REPLACE MACRO summary(decimal_comma, now, strict) AS TABLE
+-- The same with the place: its name, and why it does not fit. `known` are official, strict or off.
+CREATE OR REPLACE MACRO rows_placed(decimal_comma, now, strict, known) AS TABLE
+    WITH named AS (
+        SELECT *, CASE WHEN known <> 'off' THEN municipality(cidade, estado) END AS official
+        FROM rows_read(decimal_comma, now, strict))
+    SELECT *,
+           coalesce(official, city(cidade)) AS nome,
+           place_reason(cidade, estado, known = 'strict' AND official IS NULL) AS place_problem
+    FROM named;
+
+-- One row per file, spelling of a place, month and capital band: the sums of its rows, and their companies
+-- (numbers of CNPJs, or ids of alphanumeric ones). Rows that do not fit have no month and no band.
+CREATE OR REPLACE MACRO summary(decimal_comma, now, strict, known) AS TABLE
     WITH spelled AS (
         SELECT file, cidade, estado,
+               CASE WHEN fits THEN left(blank(data_abertura), 7) END AS mes,
+               CASE WHEN fits THEN faixa(capital) END AS faixa,
                count(*) AS rows,
-               count(*) FILTER (wrong_digits) AS wrong_digits,
+               count(*) FILTER (fits AND wrong_digits) AS wrong_digits,
                sum(capital) FILTER (fits) AS total,
-               list(company) FILTER (fits) AS companies
+               list(CASE WHEN number IS NULL THEN alphanumeric ELSE number END) FILTER (fits) AS companies
         FROM rows_read(decimal_comma, now, strict)
-        GROUP BY file, cidade, estado)
-    SELECT file, city(cidade) AS cidade, blank(estado) AS estado, rows, wrong_digits,
-           place_reason(cidade, estado) IS NULL AND companies IS NOT NULL AS fits,
+        GROUP BY ALL),
+    named AS (
+        SELECT cidade, estado, CASE WHEN known <> 'off' THEN municipality(cidade, estado) END AS official
+        FROM (SELECT DISTINCT cidade, estado FROM spelled))
+    SELECT file, coalesce(official, city(cidade)) AS cidade, blank(estado) AS estado, mes, faixa, rows,
+           wrong_digits, known = 'off' OR official IS NOT NULL AS recognised,
+           mes IS NOT NULL
+           AND place_reason(cidade, estado, known = 'strict' AND official IS NULL) IS NULL AS fits,
            CASE WHEN fits THEN total END AS capital_social_total,
            CASE WHEN fits THEN companies END AS companies
-    FROM spelled;
+    FROM spelled JOIN named USING (cidade, estado);
 
 -- The sums of the rows that do not count, negated: added to those of `summary`, they take these rows back.
 -- Here `raw` holds only rows of `watched` companies, with their `line`.
-CREATE OR REPLACE MACRO retraction(decimal_comma, now, strict) AS TABLE
+CREATE OR REPLACE MACRO retraction(decimal_comma, now, strict, known) AS TABLE
     WITH fitting AS (
-        SELECT * FROM rows_read(decimal_comma, now, strict) JOIN watched USING (file, company)
-        WHERE fits AND place_reason(cidade, estado) IS NULL),
+        SELECT *, left(blank(data_abertura), 7) AS mes, faixa(capital) AS faixa
+        FROM (SELECT *, CASE WHEN number IS NULL THEN alphanumeric ELSE numbered_company(number) END AS company
+              FROM rows_placed(decimal_comma, now, strict, known))
+        JOIN watched USING (file, company)
+        WHERE fits AND place_problem IS NULL),
     counting AS (
-        SELECT file, company, min(line) AS line FROM fitting WHERE NOT counted GROUP BY file, company),
-    spelled AS (
-        SELECT file, cidade, estado, sum(capital) AS total, count(*) AS n
-        FROM fitting ANTI JOIN counting USING (file, company, line)
-        GROUP BY file, cidade, estado)
-    SELECT file, city(cidade) AS cidade, blank(estado) AS estado,
-           -total AS capital_social_total, -n AS quantidade_empresas
-    FROM spelled;
+        SELECT file, company, min(line) AS line FROM fitting WHERE NOT counted GROUP BY file, company)
+    SELECT file, nome AS cidade, blank(estado) AS estado, mes, faixa,
+           -sum(capital) AS capital_social_total, -count(*) AS quantidade_empresas
+    FROM fitting ANTI JOIN counting USING (file, company, line)
+    GROUP BY ALL;
 
--- The rows that do not fit, each with its first reason: wrong bytes first, then the columns in order.
-CREATE OR REPLACE MACRO rows_rejected(decimal_comma, now, strict) AS TABLE
-    SELECT file,
-           coalesce(utf8_reason(concat(cnpj, data_abertura, cidade, estado, capital_social)),
-                    cnpj_reason(blank(cnpj)),
-                    CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
-                    data_abertura_reason(blank(data_abertura), now),
-                    place_reason(cidade, estado),
-                    capital_social_reason(blank(capital_social), decimal_comma)) AS reason,
-           text
-    FROM rows_read(decimal_comma, now, strict)
-    WHERE NOT fits OR place_reason(cidade, estado) IS NOT NULL;
+-- Every row with the first reason why it does not fit: wrong bytes first, then the columns in order.
+CREATE OR REPLACE MACRO rows_judged(decimal_comma, now, strict, known) AS TABLE
+    SELECT *,
+           CASE WHEN NOT fits OR place_problem IS NOT NULL
+                THEN coalesce(utf8_reason(concat(cnpj, data_abertura, cidade, estado, capital_social)),
+                              cnpj_reason(blank(cnpj)),
+                              CASE WHEN strict AND wrong_digits THEN 'cnpj: wrong check digits' END,
+                              data_abertura_reason(blank(data_abertura), now),
+                              place_problem,
+                              capital_social_reason(blank(capital_social), decimal_comma)) END AS reason
+    FROM rows_placed(decimal_comma, now, strict, known);
+
+-- The rows that do not fit, each with its reason.
+CREATE OR REPLACE MACRO rows_rejected(decimal_comma, now, strict, known) AS TABLE
+    SELECT file, reason, text
+    FROM rows_judged(decimal_comma, now, strict, CASE WHEN known = 'strict' THEN known ELSE 'off' END)
+    WHERE NOT fits OR place_problem IS NOT NULL;
 
 -- The rows that fit, one by one; two rows with one `empresa` are of the same company.
-CREATE OR REPLACE MACRO rows_fitting(decimal_comma, now, strict) AS TABLE
+CREATE OR REPLACE MACRO rows_fitting(decimal_comma, now, strict, known) AS TABLE
     WITH numbered AS (
-        SELECT row_number() OVER () AS line, * FROM rows_read(decimal_comma, now, strict))
-    SELECT line, bare(blank(cnpj))[1:12] AS empresa, city(cidade) AS cidade, blank(estado) AS estado,
-           capital AS capital_social
+        SELECT row_number() OVER () AS line, * FROM rows_placed(decimal_comma, now, strict, known))
+    SELECT line, bare(blank(cnpj))[1:12] AS empresa, nome AS cidade, blank(estado) AS estado,
+           left(blank(data_abertura), 7) AS mes, faixa(capital) AS faixa, capital AS capital_social
     FROM numbered
-    WHERE fits AND place_reason(cidade, estado) IS NULL;
+    WHERE fits AND place_problem IS NULL;

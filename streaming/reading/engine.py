@@ -16,8 +16,10 @@ from typing import IO, Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow as pa
 
 from streaming import scratch
+from streaming.domain import municipalities
 from streaming.reading.dialect import COLUMNS, Dialect
 from streaming.reading.messages import TaskResources
 from streaming.reading.scan import CHUNK
@@ -62,7 +64,17 @@ def connect(resources: TaskResources) -> Connection:
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(files("streaming.reading").joinpath("companies.sql").read_text("utf-8"))
+    _fill_spellings(connection)
     return connection
+
+
+def _fill_spellings(connection: Connection) -> None:
+    spellings = municipalities.spellings()
+    ufs, ways = zip(*spellings, strict=True)
+    table = pa.table({"uf": ufs, "letters": ways, "nome": [m.nome for m in spellings.values()]})
+    connection.register("known", table)
+    connection.execute("INSERT INTO spellings FROM known")
+    connection.unregister("known")
 
 
 def rows_sql(paths: Sequence[str], dialect: Dialect, *, parallel: bool) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from streaming.settings import Settings
+
 # How much text from a file one log line may hold: characters of a reason and of a name, and names.
 REASON = 500
 NAME = 60
@@ -23,10 +25,18 @@ class Rules:
     Attributes:
         now: with a time zone; a `data_abertura` more than one day later rejects a row.
         strict: whether wrong CNPJ check digits reject a row.
+        municipios: `official`: a city gets the official name of the municipality that its spelling
+            means; `strict`: a row of another is rejected; `off`: spellings are taken as they are.
     """
 
     now: datetime
     strict: bool = False
+    municipios: str = "official"
+
+    @classmethod
+    def of(cls, settings: Settings, now: datetime) -> Self:
+        """Return the rules of these settings at this instant."""
+        return cls(now, settings.cnpj_check_digits == "strict", settings.municipios)
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Source:
         location: where executors find it.
         size: bytes; a file of another size has changed, and is not read.
         mtime: nanoseconds since 1970; as with `size`.
-        retraction: if given, only the rows to subtract are summarised, as negative places.
+        retraction: if given, only the rows to subtract are summarised, as negative cells.
     """
 
     number: int
@@ -85,7 +95,8 @@ class Report:
             `failed` (reading it, even alone, raised an unexpected error; `reason` names it).
         read: rows, without the header.
         rejected: rows that do not fit the rules.
-        wrong_digits: rows whose CNPJ has wrong check digits.
+        wrong_digits: rows that fit, and whose CNPJ has wrong check digits.
+        unrecognised: rows that fit, and whose city is no municipality of their state.
         extra: names of ignored columns; of many the first, and how many more.
         mangled: rows with a city that was decoded wrongly before it arrived, like `mangled_example`.
     """
@@ -94,6 +105,7 @@ class Report:
     read: int = 0
     rejected: int = 0
     wrong_digits: int = 0
+    unrecognised: int = 0
     extra: list[str] = field(default_factory=list)
     reason: str | None = None
     mangled: int = 0

@@ -14,8 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from streaming.domain import ledger
-from streaming.landing import quarantine
-from streaming.reading import charset, engine, result_tables
+from streaming.landing import opening, quarantine
+from streaming.landing.local import is_packed
+from streaming.reading import charset, dialect, engine, result_tables
 from streaming.reading.companies import Reading
 from streaming.reading.dialect import Dialect
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources, shortened
@@ -42,6 +43,24 @@ class FileResult:
 
     rows: int
     tables: list[pa.Table]
+
+
+def open_file(source: Source) -> OpenFile:
+    """
+    Open a file and find its dialect.
+
+    Raises:
+        Changed: it is gone, or is another one.
+        FileRejected: it cannot be read as CSV; the message says why.
+        OSError: it may not be read.
+    """
+    with ExitStack() as stack:
+        descriptor = stack.enter_context(
+            opening.opened(Path(source.location), source.size, source.mtime)
+        )
+        gzipped = is_packed(source.path)
+        path, file_dialect = stack.enter_context(dialect.plain(descriptor, gzipped=gzipped))
+        return OpenFile(source, path, file_dialect, stack.pop_all())
 
 
 def read(
@@ -75,7 +94,7 @@ def _summaries(reading: Reading, files: list[OpenFile], quarantine_dir: Path) ->
             [
                 result_tables.of_companies(file.source, summary),
                 result_tables.of_report(file.source, _report(file, summary)),
-                result_tables.numbered(file.source, summary.places),
+                result_tables.numbered(file.source, summary.cells),
             ],
         )
         for file, summary in zip(files, summaries, strict=True)
@@ -88,6 +107,7 @@ def _report(file: OpenFile, summary: Summary) -> Report:
         summary.read,
         summary.rejected,
         summary.wrong_digits,
+        summary.unrecognised,
         shortened(file.dialect.extra),
         mangled=summary.mangled,
         mangled_example=summary.mangled_example,
@@ -135,9 +155,9 @@ def _retractions(reading: Reading, files: list[OpenFile]) -> list[FileResult]:
         FileResult(
             rows,
             [
-                result_tables.numbered(file.source, places),
+                result_tables.numbered(file.source, cells),
                 result_tables.of_report(file.source, read),
             ],
         )
-        for rows, file, places in zip(counts, files, reading.retraction(counted, repeated), strict=True)
+        for rows, file, cells in zip(counts, files, reading.retraction(counted, repeated), strict=True)
     ]

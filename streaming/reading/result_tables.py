@@ -1,5 +1,5 @@
 """
-The Arrow tables that a task returns to Spark for each file: its report, its companies, its places.
+The Arrow tables that a task returns to Spark for each file: its report, its companies, its cells.
 
 Each kind fills other columns of one schema; `pipeline.spark_jobs.summarise` describes them.
 """
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming.domain import ledger
 from streaming.reading.messages import Report, Source
-from streaming.reading.summary import PLACES, Summary
+from streaming.reading.summary import CELLS, Summary
 
 SCHEMA = pa.schema(
     [
@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
         ("block", pa.string()),
         ("companies", pa.binary()),
         ("repeated", pa.binary()),
-        *PLACES,
+        *CELLS,
     ]
 )
 

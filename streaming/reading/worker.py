@@ -15,7 +15,7 @@ from streaming.chunks import batches_by_size
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.landing import opening, quarantine
 from streaming.landing.local import is_packed
-from streaming.reading import companies, dialect, engine, query, result_tables
+from streaming.reading import companies, engine, query, result_tables
 from streaming.reading.dialect import PIECE_BYTES
 from streaming.reading.messages import Report, Rules, Source, TaskResources, first_line
 from streaming.reading.query import FileResult, OpenFile
@@ -84,7 +84,7 @@ def _summarise(
     with ExitStack() as open_files:
         for source in sources:
             try:
-                file = _open(source)
+                file = query.open_file(source)
             except EnvironmentRefused:
                 raise
             except Exception as error:
@@ -97,16 +97,6 @@ def _summarise(
                 alike.setdefault(key, []).append(file)
         for files in alike.values():
             yield from _read_alike(files, rules, quarantine_dir, resources)
-
-
-def _open(source: Source) -> OpenFile:
-    with ExitStack() as stack:
-        descriptor = stack.enter_context(
-            opening.opened(Path(source.location), source.size, source.mtime)
-        )
-        gzipped = is_packed(source.path)
-        path, file_dialect = stack.enter_context(dialect.plain(descriptor, gzipped=gzipped))
-        return OpenFile(source, path, file_dialect, stack.pop_all())
 
 
 def _read_alike(

@@ -14,7 +14,9 @@ from tests.sources import source
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 
-Places = dict[tuple[str, str], tuple[Decimal, int]]
+MES, FAIXA = "2024-01", 1
+
+Cells = dict[tuple[str, str, str, int], tuple[Decimal, int]]
 
 
 def write(directory: Path, **contents: str) -> list[Source]:
@@ -26,10 +28,10 @@ def write(directory: Path, **contents: str) -> list[Source]:
     return made
 
 
-def added_up(aggregated: DataFrame) -> Places:
+def added_up(aggregated: DataFrame) -> Cells:
     collected = aggregated.collect()
-    sums = {(r[0], r[1]): (r[2], r[3]) for r in collected}
-    assert len(sums) == len(collected), "one row a place"
+    sums = {(r[0], r[1], r[2], r[3]): (r[4], r[5]) for r in collected}
+    assert len(sums) == len(collected), "one row a cell"
     return sums
 
 
@@ -45,6 +47,8 @@ def summaries(
             None,
             city,
             state,
+            city and MES,
+            FAIXA if city else None,
             amount and Decimal(amount),
             count,
         )

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from streaming.domain.cells import BANDS
 from streaming.pipeline import spark_jobs
 from tests import oracle
-from tests.pipeline.summaries import RULES, added_up, summaries, write
+from tests.pipeline.summaries import FAIXA, MES, RULES, added_up, summaries, write
 
 
 def test_the_same_place_in_several_files_is_added_up_and_reports_are_not_places(
@@ -25,10 +26,10 @@ def test_the_same_place_in_several_files_is_added_up_and_reports_are_not_places(
     )
 
     assert added_up(summed.transform(spark_jobs.aggregate)) == {
-        ("Natal", "RN"): (Decimal("10.30"), 4),
-        ("natal", "RN"): (Decimal("5.00"), 1),
-        ("Bom Jesus", "PI"): (Decimal("1.00"), 1),
-        ("Bom Jesus", "RS"): (Decimal("2.00"), 2),
+        ("Natal", "RN", MES, FAIXA): (Decimal("10.30"), 4),
+        ("natal", "RN", MES, FAIXA): (Decimal("5.00"), 1),
+        ("Bom Jesus", "PI", MES, FAIXA): (Decimal("1.00"), 1),
+        ("Bom Jesus", "RS", MES, FAIXA): (Decimal("2.00"), 2),
     }
 
 
@@ -44,8 +45,8 @@ def test_sums_are_exact_where_floats_are_not(spark: SparkSession) -> None:
     aggregated = spark_jobs.aggregate(summed)
 
     assert added_up(aggregated) == {
-        ("Natal", "RN"): (Decimal("1.00"), 10),
-        ("Recife", "PE"): (Decimal("90000000000000000000000.03"), 2**40 + 2),
+        ("Natal", "RN", MES, FAIXA): (Decimal("1.00"), 10),
+        ("Recife", "PE", MES, FAIXA): (Decimal("90000000000000000000000.03"), 2**40 + 2),
     }
     assert dict(aggregated.dtypes)["capital_social_total"] == "decimal(38,2)"
     assert dict(aggregated.dtypes)["quantidade_empresas"] == "bigint"
@@ -54,7 +55,10 @@ def test_sums_are_exact_where_floats_are_not(spark: SparkSession) -> None:
 def test_nothing_adds_up_to_nothing(spark: SparkSession) -> None:
     aggregated = spark_jobs.aggregate(summaries(spark, (0, None, None, None, None)))
 
-    assert aggregated.columns == ["cidade", "estado", "capital_social_total", "quantidade_empresas"]
+    assert aggregated.columns == [
+        *("cidade", "estado", "mes", "faixa"),
+        *("capital_social_total", "quantidade_empresas"),
+    ]
     assert added_up(aggregated) == {}
 
 
@@ -64,7 +68,7 @@ def test_what_is_aggregated_can_be_aggregated_again(spark: SparkSession) -> None
 
     twice = spark_jobs.aggregate(once.unionByName(once))
 
-    assert added_up(twice) == {("Natal", "RN"): (Decimal("22.20"), 4)}
+    assert added_up(twice) == {("Natal", "RN", MES, FAIXA): (Decimal("22.20"), 4)}
 
 
 def test_files_add_up_to_what_plain_python_finds(spark: SparkSession, tmp_path: Path) -> None:
@@ -82,7 +86,22 @@ def test_files_add_up_to_what_plain_python_finds(spark: SparkSession, tmp_path: 
         spark_jobs.summarise(spark, sources, RULES, tmp_path / "q").transform(spark_jobs.aggregate)
     )
 
-    expected = oracle.features(texts)
-    assert {f"{c}/{e}": (f"{total:.2f}", str(n)) for (c, e), (total, n) in sums.items()} == {
-        key: (total, n) for key, (total, n, _) in expected.items() if "/" in key
+    counted = oracle.count(texts)
+    places: dict[str, tuple[Decimal, int]] = {}
+    for (cidade, estado, mes, _), (total, n) in sums.items():
+        assert mes == "2024-01"
+        before = places.get(f"{cidade}/{estado}", (Decimal(0), 0))
+        places[f"{cidade}/{estado}"] = (before[0] + total, before[1] + n)
+    assert {key: (f"{total:.2f}", str(n)) for key, (total, n) in places.items()} == {
+        key: (total, n) for key, (total, n, _) in counted.features().items() if "/" in key
+    }
+    bands = {
+        (f"faixas:{cidade}/{estado}", BANDS[faixa]): str(n)
+        for (cidade, estado, _, faixa), (_, n) in sums.items()
+    }
+    assert bands == {
+        (key, band): n
+        for key, of in counted.levels().items()
+        if key.startswith("faixas:")
+        for band, n in of.items()
     }

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
+from streaming.domain.cells import Cell
 from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
 from streaming.landing.local import stat_file
@@ -23,7 +24,9 @@ RECIFE = "22333444000181,2024-01-31,Recife,PE,0.50\n"
 RECIFE_COUNTED: ledger.Companies = ledger.from_ids(
     np.array([22333444 >> 16 << 37 | 1 << 16 | 22333444 & 0xFFFF], dtype=np.uint64)
 )
-BOTH = {("Natal", "RN"): (Decimal("10.05"), 2), ("Recife", "PE"): (Decimal("0.50"), 1)}
+IN_NATAL = Cell("Natal", "RN", "2024-01", "capital_ate_1000")
+IN_RECIFE = IN_NATAL._replace(cidade="Recife", estado="PE")
+BOTH = {IN_NATAL: (Decimal("10.05"), 2), IN_RECIFE: (Decimal("0.50"), 1)}
 
 
 def land(directory: Path, name: str, rows: str) -> File:
@@ -54,7 +57,7 @@ def test_what_repeats_and_what_was_counted_is_not_added(
 
     assert read.increments(verdicts) == BOTH
     verdicts["a.csv"] = ledger.Verdict(2, RECIFE_COUNTED)
-    assert read.increments(verdicts) == {place: BOTH[place] for place in [("Natal", "RN")]}
+    assert read.increments(verdicts) == {IN_NATAL: BOTH[IN_NATAL]}
     read.close()
 
 

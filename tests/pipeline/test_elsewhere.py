@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from streaming.domain.catalogue import Place, Sums
+from streaming.domain.cells import Cell, Sums
 from streaming.domain.file import File
 from streaming.domain.records import Commit, Record
 from streaming.jobs import checks
@@ -65,7 +65,13 @@ def counted(settings: Settings, store: Store, content: bytes = CONTENT, name: st
         file.size, file.mtime, 1, 0, 0, 1, "ingested", version + 1, "2026-01-01T00:00:00+00:00"
     )
     store.merge(
-        Commit(version, record.at, {Place("Natal", "RN"): Sums(Decimal(1), 1)}, {}, {name: record})
+        Commit(
+            version,
+            record.at,
+            {Cell("Natal", "RN", "2026-10", "capital_0"): Sums(Decimal(1), 1)},
+            {},
+            {name: record},
+        )
     )
     quarantine.write(settings.quarantine_dir, name, [("no", "raw")])
     return file

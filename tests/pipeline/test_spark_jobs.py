@@ -31,6 +31,8 @@ COLUMNS = [
     "repeated",
     "cidade",
     "estado",
+    "mes",
+    "faixa",
     "capital_social_total",
     "quantidade_empresas",
 ]
@@ -56,8 +58,8 @@ def companies(result: Sequence[dict[str, Any]], file: int, which: str = "compani
     return set(ledger.to_ids(ledger.unpack(packed)).tolist())
 
 
-def places(result: Sequence[dict[str, Any]], file: int) -> list[tuple[str, str, Decimal, int]]:
-    columns = ("cidade", "estado", "capital_social_total", "quantidade_empresas")
+def places(result: Sequence[dict[str, Any]], file: int) -> list[tuple[str, str, str, int, Decimal, int]]:
+    columns = COLUMNS[4:]
     return sorted(tuple(r[c] for c in columns) for r in result if r["cidade"] and r["file"] == file)
 
 
@@ -111,13 +113,13 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
     assert companies(result, 2) == set()
     assert companies(result, 3) == {company(22333444)}
     assert places(result, 0) == [
-        ("Natal", "RN", Decimal("0.05"), 1),
-        ("Natal", "RN", Decimal("10.00"), 1),
-        ("Recife", "PE", Decimal("0.50"), 1),
+        ("Natal", "RN", "2024-01", 1, Decimal("0.05"), 1),
+        ("Natal", "RN", "2024-01", 1, Decimal("10.00"), 1),
+        ("Recife", "PE", "2024-01", 1, Decimal("0.50"), 1),
     ]
-    assert places(result, 1) == [("Natal", "RN", Decimal("10.00"), 1)]
+    assert places(result, 1) == [("Natal", "RN", "2024-01", 1, Decimal("10.00"), 1)]
     assert places(result, 2) == []
-    assert places(result, 3) == [("Recife", "PE", Decimal("1.00"), 2)]
+    assert places(result, 3) == [("Recife", "PE", "2024-01", 1, Decimal("1.00"), 2)]
     assert [companies(result, file, "repeated") for file in range(4)] == [
         set(),
         set(),
@@ -140,7 +142,7 @@ def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
         frozenset({"report"}),
         frozenset({"block", "companies"}),
         frozenset({"block", "companies", "repeated"}),
-        frozenset({"cidade", "estado", "capital_social_total", "quantidade_empresas"}),
+        frozenset({"cidade", "estado", "mes", "faixa", "capital_social_total", "quantidade_empresas"}),
     }
     assert {row["file"] for row in result} == {0, 1, 2, 3}
 
@@ -213,8 +215,8 @@ def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
     assert reports(result) == {3: Report("read")}
     assert companies(result, 3) == set()
     assert places(result, 3) == [
-        ("Natal", "RN", Decimal("-30.00"), -3),
-        ("Recife", "PE", Decimal("-0.50"), -1),
+        ("Natal", "RN", "2024-01", 1, Decimal("-30.00"), -3),
+        ("Recife", "PE", "2024-01", 1, Decimal("-0.50"), -1),
     ]
     assert [row["raw"] for row in quarantine.rows(tmp_path / "q")] == ["it was"]
 
@@ -226,7 +228,7 @@ def test_without_what_is_retracted_a_place_may_be_none(spark: SparkSession, tmp_
     both = [spark_jobs.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
 
     assert added_up(both[0].union(both[1]).transform(spark_jobs.aggregate)) == {
-        ("Recife", "PE"): (Decimal("0.50"), 1)
+        ("Recife", "PE", "2024-01", 1): (Decimal("0.50"), 1)
     }
 
 

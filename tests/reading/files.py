@@ -46,17 +46,17 @@ def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = No
     ):
         [summary] = reading.summaries()
         rejected = [(reason, text) for _, reason, text in reading.rejected()]
-        assert summary.places.schema == companies.PLACES
-        tables = [summary.places]
+        assert summary.cells.schema == companies.CELLS
+        tables = [summary.cells]
         if counted or summary.repeated:
             tables += reading.retraction([counted or {}], [summary.repeated])
-        assert all(table.schema == companies.PLACES for table in tables)
-        places = pa.concat_tables(tables)
+        assert all(table.schema == companies.CELLS for table in tables)
+        cells = pa.concat_tables(tables)
         assert summary.rejected == len(rejected), "each rejected row is told once"
         return Read(
             summary.read,
             rejected,
-            added_up(places.to_pylist()),
+            added_up(cells.to_pylist()),
             set(ledger.to_ids(summary.companies).tolist()),
             summary.wrong_digits,
             reading.dialect.extra,
@@ -65,7 +65,7 @@ def read(path: Path, rules: Rules = RULES, counted: ledger.Companies | None = No
 
 def added_up(rows: list[dict[str, object]]) -> list[Place]:
     places: dict[tuple[object, object], tuple[Decimal, int]] = {}
-    for cidade, estado, capital, count in (row.values() for row in rows):
+    for cidade, estado, _mes, _faixa, capital, count in (row.values() for row in rows):
         assert isinstance(capital, Decimal) and isinstance(count, int)
         before = places.get((cidade, estado), (Decimal(0), 0))
         places[cidade, estado] = (before[0] + capital, before[1] + count)

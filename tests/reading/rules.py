@@ -30,12 +30,19 @@ def fill(rows: Iterable[Row]) -> None:
 
 
 def reasons(
-    rows: Iterable[Row], *, brazilian: bool = False, strict: bool = False, now: datetime = NOW
+    rows: Iterable[Row],
+    *,
+    brazilian: bool = False,
+    strict: bool = False,
+    now: datetime = NOW,
+    municipios: str = "official",
 ) -> list[str | None]:
     """Return why each row does not fit, None where it does."""
     rows = list(rows)
     fill(rows)
-    rejected = connection.execute("FROM rows_rejected(?, ?, ?)", [brazilian, now, strict]).fetchall()
+    rejected = connection.execute(
+        "FROM rows_rejected(?, ?, ?, ?)", [brazilian, now, strict, municipios]
+    ).fetchall()
     by_line = {int(text): reason for _, reason, text in rejected}
     assert len(by_line) == len(rejected)
     assert None not in by_line.values(), "a rejected row has a reason"
@@ -46,10 +53,18 @@ def reason(brazilian: bool = False, strict: bool = False, **values: str) -> str 
     return reasons([GOOD | values], brazilian=brazilian, strict=strict)[0]
 
 
-def summary(rows: Iterable[Row], *, brazilian: bool = False, strict: bool = False) -> list[Row]:
+def summary(
+    rows: Iterable[Row], *, brazilian: bool = False, strict: bool = False, municipios: str = "official"
+) -> list[Row]:
+    return summary_table(rows, brazilian=brazilian, strict=strict, municipios=municipios).to_pylist()
+
+
+def summary_table(
+    rows: Iterable[Row], *, brazilian: bool = False, strict: bool = False, municipios: str = "official"
+) -> pa.Table:
     fill(rows)
-    relation = connection.sql("FROM summary(?, ?, ?)", params=[brazilian, NOW, strict])
-    return relation.to_arrow_table().to_pylist()
+    relation = connection.sql("FROM summary(?, ?, ?, ?)", params=[brazilian, NOW, strict, municipios])
+    return relation.to_arrow_table()
 
 
 UNREADABLE = "data_abertura: not an ISO 8601 date or instant"

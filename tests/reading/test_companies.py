@@ -94,12 +94,12 @@ def test_extra_columns_are_ignored_and_named(reader: Reader) -> None:
 def test_a_city_keeps_its_quotes_and_separators(reader: Reader) -> None:
     result = reader(
         HEADER
-        + '11222333000181,2024-01-31,"Passa ""e"" Fica",RN,1.00\n'
+        + '11222333000181,2024-01-31,"Passa ""ou"" Fica",RN,1.00\n'
         + '22333444000181,2024-01-31,"Natal, Centro; Sul",RN,1.00\n'
     )
 
     assert result.rejected == []
-    assert [p[0] for p in result.places] == ["Natal, Centro; Sul", 'Passa "e" Fica']
+    assert [p[0] for p in result.places] == ["Natal, Centro; Sul", 'Passa "ou" Fica']
 
 
 def test_line_breaks_inside_quotes_do_not_end_a_row(reader: Reader) -> None:
@@ -208,7 +208,7 @@ def test_a_file_replaced_while_it_is_open_is_read_as_it_was(landed: Path) -> Non
         other.replace(landed)
         with companies.reading(connection, descriptor, RULES, gzipped=False) as reading:
             [summary] = reading.summaries()
-            assert added_up(summary.places.to_pylist()) == BOTH
+            assert added_up(summary.cells.to_pylist()) == BOTH
 
 
 def test_reading_leaves_no_descriptor_open(reader: Reader) -> None:

@@ -101,7 +101,7 @@ def test_a_file_whose_reading_fails_is_reported_and_its_neighbours_are_read(
     assert results == {
         0: Report("read", read=1, wrong_digits=1),
         1: Report("failed", reason=reason),
-        2: Report("read", read=2, rejected=1, wrong_digits=2),
+        2: Report("read", read=2, rejected=1, wrong_digits=1),
     }
     assert more == {0, 2}
     assert [line["file"] for line in quarantine.rows(tmp_path / "q")] == ["f2.csv"]

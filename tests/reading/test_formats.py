@@ -1,6 +1,5 @@
 """Files as other programs write them: encodings, first lines, what a person sees of both."""
 
-import csv
 import gzip
 import json
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming.domain import municipalities
 from streaming.landing import quarantine
 from streaming.reading import charset, mangled, worker
 from streaming.reading.messages import Rules, Source, TaskResources
@@ -151,9 +151,7 @@ def test_a_city_of_usual_text_is_not(cidade: str) -> None:
 
 
 def test_no_municipality_looks_wrongly_decoded() -> None:
-    listed = Path(__file__).parents[2] / "benchmarks" / "municipios.csv"
-    with listed.open(encoding="utf-8") as reader:
-        names = [row[2] for row in csv.reader(reader)]
+    names = [municipality.nome for municipality in municipalities.every()]
 
     assert len(names) > 5000
     assert mangled.count(places(*names))["mangled"] == 0

@@ -122,13 +122,17 @@ def test_a_row_is_there_whichever_columns_are_asked_for(seed: int, tmp_path: Pat
 
 # By the pass
 
+Cell = tuple[str, str, str, int]
 
-def places(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, str], tuple[Decimal, int]]:
-    sums: dict[tuple[str, str], tuple[Decimal, int]] = {}
-    for cidade, estado, capital, count in rows:
-        before = sums.get((cidade, estado), (Decimal(0), 0))
-        sums[cidade, estado] = (before[0] + capital, before[1] + count)
-    return {place: added for place, added in sums.items() if added[1]}
+
+def cells(rows: Iterable[Sequence[Any]]) -> dict[Cell, tuple[Decimal, int]]:
+    """Return what rows add up to, by city, state, month and capital band."""
+    sums: dict[Cell, tuple[Decimal, int]] = {}
+    for cidade, estado, mes, faixa, capital, count in rows:
+        cell = (cidade, estado, mes, faixa)
+        before = sums.get(cell, (Decimal(0), 0))
+        sums[cell] = (before[0] + capital, before[1] + count)
+    return {cell: added for cell, added in sums.items() if added[1]}
 
 
 def names(held: ledger.Companies) -> set[str]:
@@ -148,21 +152,21 @@ def passes(path: Path) -> tuple[int, int] | str:
             companies.reading(connection, descriptor, RULES, gzipped=False) as reading,
         ):
             [summary] = reading.summaries()
-            summed = [tuple(row.values()) for row in summary.places.to_pylist()]
+            summed = [tuple(row.values()) for row in summary.cells.to_pylist()]
             assert len(list(reading.rejected())) == summary.rejected
             assert reading.row_counts() == [summary.read]
             fitting = [row for batch in reading.fitting_rows() for row in batch.to_pylist()]
             assert len(fitting) == summary.read - summary.rejected
             assert {row["empresa"] for row in fitting} == names(summary.companies)
             values = [(*list(row.values())[2:], 1) for row in fitting]
-            assert places(values) == places(summed)
+            assert cells(values) == cells(summed)
             [counted] = reading.retraction([summary.companies], [{}])
-            assert places([*summed, *(tuple(r.values()) for r in counted.to_pylist())]) == {}
+            assert cells([*summed, *(tuple(r.values()) for r in counted.to_pylist())]) == {}
             [repeats] = reading.retraction([{}], [summary.repeated])
             ordered = sorted(zip(fitting, values, strict=True), key=lambda both: -both[0]["line"])
             firsts = {row["empresa"]: value for row, value in ordered}
             once = [*summed, *(tuple(r.values()) for r in repeats.to_pylist())]
-            assert places(once) == places(firsts.values())
+            assert cells(once) == cells(firsts.values())
             return summary.read, summary.rejected
     except FileRejected as error:
         return str(error)
@@ -226,7 +230,9 @@ def test_a_wrong_byte_in_an_ignored_column_costs_no_row(tmp_path: Path) -> None:
 
     [report] = [json.loads(row[0]) for row in lines if row[0]]
     assert (report["outcome"], report["read"], report["rejected"]) == ("read", 3, 2)
-    assert [row[3:] for row in lines if row[4]] == [(None, "São Paulo", "SP", Decimal("10.00"), 1)]
+    assert [row[3:] for row in lines if row[4]] == [
+        (None, "São Paulo", "SP", "2024-01", 1, Decimal("10.00"), 1)
+    ]
     assert [row["reason"].split(":")[0] for row in quarantine.rows(tmp_path / "q")] == [
         "data_abertura",
         "data_abertura",

@@ -45,7 +45,8 @@ STATES = [
         ("São\u00a0Paulo", "São Paulo"),
         ("\u00a0São \u00a0\u3000 Paulo\u2003", "São Paulo"),
         ("Sa\u0303o Paulo", "São Paulo"),  # decomposed, as macOS writes it
-        ("SÃO PAULO", "SÃO PAULO"),  # letter case is the source's
+        ("SÃO PAULO", "São Paulo"),
+        ("SÃO PAULINHO", "SÃO PAULINHO"),  # of what is no municipality, letter case is the source's
         ("Mirassol d'Oeste", "Mirassol d'Oeste"),
         ('Passa "e" Fica', 'Passa "e" Fica'),
         ("Embu-Guaçu, Zona Sul; SP", "Embu-Guaçu, Zona Sul; SP"),
@@ -126,3 +127,14 @@ def test_exactly_the_27_states_fit() -> None:
 )
 def test_a_state_is_one_of_the_27_in_capitals(estado: str, expected: str | None) -> None:
     assert reason(estado=estado) == expected
+
+
+@pytest.mark.parametrize(
+    ("municipios", "expected"), [("official", {"São Paulo": True, "Xanadu": False}), ("off", None)]
+)
+def test_a_city_is_unrecognised_only_where_cities_are_recognised(
+    municipios: str, expected: dict[str, bool] | None
+) -> None:
+    rows = summary([GOOD, GOOD | {"cidade": "Xanadu"}], municipios=municipios)
+    recognised = {row["cidade"]: row["recognised"] for row in rows}
+    assert recognised == (expected or {"São Paulo": True, "Xanadu": True})

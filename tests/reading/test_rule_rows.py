@@ -94,14 +94,22 @@ def test_a_summary_adds_up_each_spelling_of_a_place() -> None:
     ]
 
     sums = sorted(
-        (p["cidade"], p["estado"], p["rows"], p["capital_social_total"], len(p["companies"]))
+        (
+            p["cidade"],
+            p["estado"],
+            p["fits"],
+            p["rows"],
+            p["capital_social_total"],
+            len(p["companies"] or ()),
+        )
         for p in summary(rows)
     )
 
     assert sums == [
-        ("São Paulo", "RJ", 1, Decimal("1000.00"), 1),
-        ("São Paulo", "SP", 1, Decimal("5.00"), 1),
-        ("São Paulo", "SP", 3, Decimal("10.30"), 2),
+        ("São Paulo", "RJ", True, 1, Decimal("1000.00"), 1),
+        ("São Paulo", "SP", False, 1, None, 0),
+        ("São Paulo", "SP", True, 1, Decimal("5.00"), 1),
+        ("São Paulo", "SP", True, 2, Decimal("10.30"), 2),
     ]
 
 

@@ -90,7 +90,7 @@ def test_what_is_too_much_is_so_in_its_own_file_alone(many: list[Source], tmp_pa
 
     results = rows(sources, tmp_path / "quarantine")
 
-    places = {n: [(r[4], r[7]) for r in lines if r[4]] for n, lines in results.items()}
+    places = {n: [(r[4], r[9]) for r in lines if r[4]] for n, lines in results.items()}
     assert places == {
         0: [("Natal", -1)],
         1: [("Macau", -1), ("Natal", -1)],
