@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.domain.catalogue import Place, Sums
+from streaming.domain.cells import Cell, Sums
 from streaming.domain.records import Commit
 from streaming.domain.results import Check, Format
 from streaming.errors import FormatRefused
@@ -47,25 +47,9 @@ def rebuild(service: Service) -> int:
     return made.run().version
 
 
-def test_what_was_filled_before_formats_were_kept_goes_on(first: Service) -> None:
-    assert first.store().format() == 1
-    before = first.features()
-    assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
-    assert first.run() == []
-    first.put("c.csv", [row(9, "0.01")])
-    assert [(o.file, o.new) for o in first.run()] == [("c.csv", 1)]
-    assert first.redis.get("ingest:format") == b"1"
-    assert first.features() == before | {
-        "Natal": ("100.00", "2", "50.00"),
-        "Natal/RN": ("100.00", "2", "50.00"),
-    }
-
-
 @pytest.mark.parametrize("follow", [False, True])
-def test_another_format_stops_a_run_before_anything_is_written(
-    first: Service, monkeypatch: pytest.MonkeyPatch, follow: bool
-) -> None:
-    monkeypatch.setattr(formats, "FORMAT", 2)
+def test_another_format_stops_a_run_before_anything_is_written(first: Service, follow: bool) -> None:
+    assert first.store().format() == 1
     first.put("c.csv", [row(9, "0.01")])
     before = dumped(first.redis)
 
@@ -77,16 +61,22 @@ def test_another_format_stops_a_run_before_anything_is_written(
 
 def test_the_merge_itself_looks_at_the_format(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     store = service.store()
-    commit = Commit(0, "2026-11-24T12:00:00+00:00", {Place("Natal", "RN"): Sums(companies=1)}, {}, {})
+    commit = Commit(
+        0,
+        "2026-11-24T12:00:00+00:00",
+        {Cell("Natal", "RN", "2026-10", "capital_0"): Sums(companies=1)},
+        {},
+        {},
+    )
     store.merge(commit)
-    monkeypatch.setattr(formats, "FORMAT", 2)
+    monkeypatch.setattr(formats, "FORMAT", 3)
     before = dumped(service.redis)
-    with pytest.raises(FormatRefused, match="format 1"):
+    with pytest.raises(FormatRefused, match="format 2"):
         store.merge(Commit(1, commit.at, commit.increments, {}, {}))
     service.redis.delete("ingest:format")
     with pytest.raises(FormatRefused, match="format 1"):
         store.merge(Commit(1, commit.at, commit.increments, {}, {}))
-    service.redis.set("ingest:format", "1")
+    service.redis.set("ingest:format", "2")
     assert dumped(service.redis) == before
 
 
@@ -100,13 +90,13 @@ def test_a_newer_format_asks_for_a_newer_version(service: Service) -> None:
         audit.compare(service.settings, service.store(), lambda: service.spark)
 
 
-def test_a_rebuild_migrates_in_one_switch(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "FORMAT", 2)
+def test_a_rebuild_migrates_in_one_switch(first: Service) -> None:
     before = first.features()
 
     assert rebuild(first) == 3
 
     assert (first.redis.get("ingest:format"), first.features()) == (b"2", before)
+    first.conserved()
     assert first.run() == []
     assert audit.compare(first.settings, first.store(), lambda: first.spark).differences == []
 
@@ -116,14 +106,14 @@ def test_check_names_another_format(first: Service, monkeypatch: pytest.MonkeyPa
         (check,) = [c for c in health.checks(first.store) if c.name == "redis: format"]
         return check
 
+    monkeypatch.setattr(formats, "FORMAT", 1)
     assert of_the_format() == Check("redis: format", True, "1")
-    monkeypatch.setattr(formats, "FORMAT", 2)
+    monkeypatch.undo()
     assert not of_the_format().ok
     assert "city-features rebuild" in of_the_format().detail
 
 
-def test_status_shows_the_format(first: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "FORMAT", 2)
+def test_status_shows_the_format(first: Service) -> None:
     assert status(first.settings, first.store()).format == Format(1, 2)
     first.redis.flushall()
     assert status(first.settings, first.store()).format == Format(None, 2)

@@ -1,0 +1,1 @@
+"""What to try the service with: a small file, and a demonstration with two years of data."""
