@@ -9,7 +9,7 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
+.PHONY: help run demo check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ run: java venv ## install what is missing into .venv, ingest the example, show t
 	$(BIN)/city-features show
 	$(BIN)/city-features redis cli hgetall "São Paulo"
 	@$(MAKE) --no-print-directory prepared
+
+demo: java venv ## generate two years of openings in .demo/, ingest them, show rankings and growth (a minute or two)
+	@$(BIN)/python -m examples.demo
 
 check: lint ## lint, then the tests that need no Spark, Redis or Airflow (a minute and a half)
 	@# Without Java, a test that needs it and is not marked fails.

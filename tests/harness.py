@@ -30,6 +30,7 @@ Content = Sequence[oracle.Row] | str | bytes
 
 HANG = 300.0
 """Seconds after which a command hangs; on a machine with other work it may take a minute."""
+CAPITAL = ("capital_social_total", "capital_social_medio")
 LOADED = 4
 """How many times longer a machine with other work may take."""
 
@@ -72,24 +73,52 @@ class Zone:
         return Store(self.settings.redis_url.get_secret_value(), self.settings)
 
     def features(self) -> dict[str, tuple[str, str, str]]:
-        """Return key → (total, companies, mean), as any client of Redis sees them."""
+        """Return key → (total, companies, mean) of cities and municipalities, as clients see them."""
         features: dict[str, tuple[str, str, str]] = {}
-        for name in self.redis.scan_iter(_type="hash"):
-            key = name.decode().removeprefix(self.settings.feature_prefix)
-            if key != "ingest:files":
-                values = self.redis.hgetall(name)
-                assert set(values) == {
-                    b"capital_social_total",
-                    b"quantidade_empresas",
-                    b"capital_social_medio",
-                    b"atualizado_em",
+        for key, values in self.hashes().items():
+            if ":" not in key:
+                assert set(values) - {"codigo_ibge"} == {
+                    "capital_social_total",
+                    "quantidade_empresas",
+                    "capital_social_medio",
+                    "atualizado_em",
                 }, (key, values)
                 features[key] = (
-                    values[b"capital_social_total"].decode(),
-                    values[b"quantidade_empresas"].decode(),
-                    values[b"capital_social_medio"].decode(),
+                    values["capital_social_total"],
+                    values["quantidade_empresas"],
+                    values["capital_social_medio"],
                 )
         return features
+
+    def levels(self) -> oracle.Hashes:
+        """Return the fields of states, country, months and bands, but for when they last changed."""
+        return {
+            key: {name: value for name, value in values.items() if name != "atualizado_em"}
+            for key, values in self.hashes().items()
+            if ":" in key
+        }
+
+    def hashes(self) -> oracle.Hashes:
+        """Return the fields of every hash but that of the files."""
+        prefix = self.settings.feature_prefix
+        hashes = {}
+        for name in self.redis.scan_iter(_type="hash"):
+            key = name.decode().removeprefix(prefix)
+            if key != "ingest:files":
+                fields = self.redis.hgetall(name).items()
+                hashes[key] = {field.decode(): value.decode() for field, value in fields}
+        return hashes
+
+    def rankings(self) -> dict[str, dict[str, float]]:
+        """Return the members with their scores of every sorted set."""
+        prefix = self.settings.feature_prefix
+        return {
+            name.decode().removeprefix(prefix): {
+                member.decode(): score
+                for member, score in self.redis.zrange(name, 0, -1, withscores=True)
+            }
+            for name in self.redis.scan_iter(_type="zset")
+        }
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return path → record, as any client of Redis sees them."""
@@ -97,7 +126,7 @@ class Zone:
         return {os.fsdecode(path): json.loads(value) for path, value in records.items()}
 
     def conserved(self) -> None:
-        """Assert that no row went missing, and that ledger, cities and municipalities agree."""
+        """Assert that no row went missing, and that the ledger and every level agree."""
         for path, r in self.records().items():
             assert r["read"] == r["new"] + r["duplicates"] + r["rejected"], (path, r)
         prefix = self.settings.feature_prefix
@@ -106,10 +135,18 @@ class Zone:
         features = self.features()
         assert sum(int(f[1]) for key, f in features.items() if "/" not in key) == counted
         assert sum(int(f[1]) for key, f in features.items() if "/" in key) == counted
+        levels = self.levels()
+        for level in ("estado:", "pais:", "mensal:estado:", "mensal:pais:", "faixas:"):
+            of = [fields.items() for key, fields in levels.items() if key.startswith(level)]
+            numbers = [int(n) for fields in of for name, n in fields if not name.endswith(CAPITAL)]
+            assert sum(numbers) == counted, level
 
     def holds(self, *files: str) -> None:
         """Assert that Redis holds exactly what these files, in this order, add up to."""
-        assert self.features() == oracle.features(files)
+        count = oracle.count(files)
+        assert self.features() == count.features()
+        assert self.levels() == count.levels()
+        assert self.rankings() == (count.rankings() if count.companies else {})
         self.conserved()
 
 

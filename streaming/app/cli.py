@@ -14,11 +14,20 @@ from typing import Annotated
 
 import typer
 
-from streaming.app import completion, process, redis_commands, tables, version
+from streaming.app import (
+    completion,
+    feature_commands,
+    process,
+    quality_commands,
+    receita_commands,
+    redis_commands,
+    tables,
+    version,
+)
 from streaming.app.accounting import Accounting
 from streaming.app.common import Commands, Json, configured, emit, examples
 from streaming.app.progress import progress
-from streaming.errors import CityFeaturesError, KeyRefused
+from streaming.errors import KeyRefused
 from streaming.jobs import drop as drop_job
 from streaming.jobs import run as run_job
 from streaming.landing import quarantine
@@ -35,6 +44,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(redis_commands.app, name="redis")
+app.add_typer(feature_commands.app)
+app.add_typer(quality_commands.app)
+app.add_typer(receita_commands.app)
 
 
 @app.callback()
@@ -115,33 +127,6 @@ def run(
         tables.stopped(ended_by.name, len(unfinished))
         raise typer.Exit(128 + ended_by)
     raise typer.Exit(1 if accounting.is_failed else 0)
-
-
-@app.command(
-    epilog=examples(
-        'city-features show "São Paulo"', "city-features show --top 10", "city-features show --json"
-    )
-)
-def show(
-    cidade: Annotated[
-        str | None,
-        typer.Argument(help="One city, and it in each state.", autocompletion=completion.cities),
-    ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the largest by capital.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show the features in Redis. Many of them at a terminal go through $PAGER, or less."""
-    settings = configured()
-    features = connect(settings, retries=1).features(cidade)
-    if cidade is not None and not features:
-        raise CityFeaturesError(f"no features of {cidade!r}; city-features show lists all there are")
-    if top is not None:
-        places = [f for f in features if f.estado is not None or cidade is not None]
-        features = sorted(places, key=lambda f: (-f.capital_social_total, f.key))[:top]
-    if as_json:
-        emit({"features": [asdict(f) for f in features]})
-    else:
-        tables.features(features)
 
 
 @app.command(epilog=examples("city-features status", "city-features status --json"))

@@ -1,7 +1,10 @@
 """What every command shares: its settings, its logs, its JSON document, its help."""
 
+import csv
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import fields
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,6 +15,7 @@ from streaming import logs, streams
 from streaming.settings import Settings, load
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout, with a header.")]
 
 
 class Commands(TyperGroup):
@@ -46,5 +50,16 @@ def emit(document: object) -> None:
     typer.echo(text)
 
 
+def emit_csv(kind: type, rows: Iterable[Any]) -> None:
+    """Print values of one dataclass as CSV, a column a field; what is not known is empty."""
+    names = [field.name for field in fields(kind)]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(["" if (v := getattr(row, name)) is None else v for name in names] for row in rows)
+
+
 def _plain(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, Decimal) else str(value)
+    """Return money with its two decimals, and other decimals (shares) with all of theirs."""
+    if isinstance(value, Decimal) and value == round(value, 2):
+        return f"{value:.2f}"
+    return str(value)

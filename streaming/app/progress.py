@@ -31,3 +31,14 @@ def progress(
             yield show
     else:
         yield show
+
+
+@contextmanager
+def steps(settings: Settings, doing: str) -> Iterator[Callable[[str], None]]:
+    """Yield what takes a line on how far the job is, and shows the last one."""
+    console = Console(stderr=True)
+    if not console.is_terminal or settings.log_format != "console":
+        yield lambda _: None
+        return
+    with console.status(doing) as status:
+        yield status.update

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -9,22 +11,24 @@ from rich.table import Table
 
 from streaming.app import paging
 from streaming.domain.features import Features
-from streaming.domain.results import COUNTS, Audit, Check, Outcome, Rebuilt
+from streaming.domain.results import COUNTS, Audit, Check, Outcome, Rebuilt, Receita
 
 SHOWN = 50
 
 
-def _console() -> Console:
+def new_console() -> Console:
+    """Return what prints tables: as wide as the terminal, or wide enough for scripts."""
     # Where nobody looks, lines are as long as they need to be: scripts read them.
     width = None if sys.stdout.isatty() else 200
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def _print(table: Table) -> None:
-    _console().print(table)
+    new_console().print(table)
 
 
-def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+def new_table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    """Return a table with these columns; those with numbers are aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
@@ -42,7 +46,7 @@ def run(
         what = "nothing ingested" if unfinished else "nothing new"
         print(f"{what} ({seconds} s)")  # noqa: T201  the result itself
         return
-    table = _table("file", *COUNTS, "state", "reason", numbers=COUNTS)
+    table = new_table("file", *COUNTS, "state", "reason", numbers=COUNTS)
     for o in outcomes:
         table.add_row(o.file, *(f"{getattr(o, c):,}" for c in COUNTS), o.state, o.reason or "")
     if len(outcomes) > 1:
@@ -60,7 +64,7 @@ def stopped(signal: str, waiting: int) -> None:
 def features(features: Sequence[Features]) -> None:
     """Show features, one key a line; many at a terminal page by page."""
     numbers = ("capital_social_total", "quantidade_empresas", "capital_social_medio")
-    table = _table("key", *numbers, "atualizado_em", numbers=numbers)
+    table = new_table("key", *numbers, "atualizado_em", numbers=numbers)
     for f in features:
         table.add_row(
             f.key,
@@ -69,16 +73,47 @@ def features(features: Sequence[Features]) -> None:
             f"{f.capital_social_medio:.2f}",
             f.atualizado_em,
         )
-    console = _console()
+    console = new_console()
     with console.capture() as text:
         console.print(table)
     paging.show(text.get())
 
 
+def rows(rows: Sequence[Any], *notes: str, percent: Sequence[str] = ()) -> None:
+    """Show values of one dataclass, a column a field, and notes below; many at a terminal by page."""
+    columns = [field.name for field in fields(rows[0])] if rows else []
+    numbers = [name for name in columns if not isinstance(getattr(rows[0], name), str)]
+    table = new_table(*columns, numbers=numbers)
+    for row in rows:
+        table.add_row(*(_cell(getattr(row, name), name in percent) for name in columns))
+    console = new_console()
+    with console.capture() as text:
+        if rows:
+            console.print(table)
+        for note in notes:
+            console.print(note, soft_wrap=True)
+    paging.show(text.get())
+
+
+def _cell(value: object, percent: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "x" if value else ""
+    if percent and isinstance(value, int | float | Decimal):
+        return f"{100 * value:.1f} %"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def status(document: Mapping[str, Any]) -> None:
     """Show the document of a status, one entry a line."""
-    table = _table("what", "now")
+    table = new_table("what", "now")
     for key, value in document.items():
+        if key == "unrecognised":
+            for line in unrecognised(value):
+                table.add_row(key, line)
+                key = ""
+            continue
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         elif isinstance(value, list):
@@ -88,12 +123,27 @@ def status(document: Mapping[str, Any]) -> None:
     _print(table)
 
 
+def unrecognised(places: Mapping[str, Any]) -> list[str]:
+    """Return what to show of the places that are no municipality, line by line; none where none is."""
+    if not places["places"]:
+        return []
+    lines = [f"{places['places']:,} places that are no municipality, {places['companies']:,} companies"]
+    for place in places["first"]:
+        meant = [f"{place['sugestao']}?"] if place["sugestao"] else []
+        if place["existe_em"]:
+            meant.append(f"exists in {', '.join(place['existe_em'])}")
+        line = f"{place['lugar']} ({place['quantidade_empresas']:,})"
+        lines.append(f"{line}: {'; '.join(meant)}" if meant else line)
+    more = places["places"] - len(places["first"])
+    return [*lines, f"and {more:,} more"] if more else lines
+
+
 def audit(result: Audit, seconds: float) -> None:
     """Show the result of an audit: the first differences, and how many there are."""
     for note in result.notes[:SHOWN]:
         print(note)  # noqa: T201
     if result.differences:
-        table = _table(
+        table = new_table(
             "key", "field", "in Redis", "from the files", numbers=("in Redis", "from the files")
         )
         for d in result.differences[:SHOWN]:
@@ -116,9 +166,29 @@ def rebuild(rebuilt: Rebuilt, seconds: float) -> None:
     )
 
 
+def receita(result: Receita, seconds: float) -> None:
+    """Show what came of files of Receita Federal: the files dropped, and counts by reason."""
+    for file in result.arquivos:
+        verb = "dropped" if file.copied else "is there already, same content"
+        print(f"{file.path}: {verb}")  # noqa: T201
+    if result.contagens:
+        table = new_table("what", "lines", numbers=("lines",))
+        for name, many in result.contagens.items():
+            table.add_row(name, f"{many:,}")
+        _print(table)
+    for cnpj in result.nao_informados[:SHOWN]:
+        print(f"{cnpj}: capital not informed, counts with 0.00")  # noqa: T201
+    if len(result.nao_informados) > SHOWN:
+        print(f"… and {len(result.nao_informados) - SHOWN:,} more: --json lists all")  # noqa: T201
+    print(  # noqa: T201
+        f"{result.escritos:,} establishments opened from {result.desde} to {result.ate}"
+        f" ({result.token}, {seconds} s)"
+    )
+
+
 def checks(checks: Iterable[Check]) -> None:
     """Show checks, one a line."""
-    table = _table("check", "", "detail")
+    table = new_table("check", "", "detail")
     for c in checks:
         table.add_row(c.name, "ok" if c.ok else "FAILED", c.detail)
     _print(table)

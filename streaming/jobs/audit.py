@@ -107,8 +107,8 @@ def differences(redis: Hashes, expected: Hashes) -> list[Difference]:
 
 
 def _shown(key: str, values: dict[str, str] | None) -> str:
-    """Return the first field of a hash, as what stands for it."""
+    """Return what stands for a key: its first field, or how many fields it has."""
     if values is None:
         return "no such key"
     group = catalogue.group_of(key) or catalogue.CITY
-    return values.get(group.fields[0], "")
+    return values.get(group.fields[0], f"{len(values)} fields")

@@ -5,7 +5,7 @@ The rows come from the reader that ingestion uses; the ledger, the decision and 
 in it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, GroupedData, Row, SparkSession
 from pyspark.sql import functions as F
 
-from streaming.domain import catalogue
-from streaming.domain.catalogue import FeatureGroup, Sums
+from streaming.domain import catalogue, cells
+from streaming.domain.cells import Sums
 from streaming.domain.file import File
+from streaming.domain.groups import FeatureGroup
 from streaming.domain.records import At, Record
 from streaming.errors import RunFailed
 from streaming.jobs import instants
@@ -52,8 +53,14 @@ class Recount:
         hashes: Hashes = {}
         for row in rows:
             at = self.files[row["last"]][1].at
-            for group, key in _keys(row):
-                hashes[key] = group.values(Sums(row["total"], row["companies"]), at)
+            sums = Sums(row["total"], row["companies"])
+            columns = _columns(row)
+            for group in _groups(columns):
+                fields = group.values(columns, sums, at)
+                hashes.setdefault(key := group.key_of(columns), {}).update(fields)
+                for ranking in catalogue.RANKINGS:
+                    if ranking.group == group:
+                        hashes.setdefault(ranking.key, {})[key] = repr(ranking.score(sums))
         return hashes
 
     def instants(self, keys: set[str], lost: set[At]) -> dict[str, set[str]]:
@@ -71,7 +78,8 @@ class Recount:
         certain: dict[str, At] = {}
         shares: dict[str, list[Share]] = {key: [] for key in keys}
         for row in parts:
-            for key in keys.intersection(key for _, key in _keys(row)):
+            columns = _columns(row)
+            for key in keys.intersection(group.key_of(columns) for group in _groups(columns)):
                 file = row["part"]
                 if file is None:
                     certain[key] = commits[row["last"]]
@@ -82,12 +90,11 @@ class Recount:
     def _rows(self) -> DataFrame:
         """Return the row of each company that counts, by these files in this order."""
         landing_zone = self.settings.landing_zone.absolute()
-        strict = self.settings.cnpj_check_digits == "strict"
         sources = [
             Source(number, file.path, str(landing_zone / file.path), file.size, file.mtime)
             for number, (file, _) in enumerate(self.files)
         ]
-        rules = [Rules(datetime.fromisoformat(record.at), strict) for _, record in self.files]
+        rules = [Rules.of(self.settings, datetime.fromisoformat(r.at)) for _, r in self.files]
         return spark_jobs.fitting_rows(self.start(), sources, rules).transform(firsts)
 
 
@@ -106,12 +113,17 @@ def _may_be_of(keys: Iterable[str]) -> Column:
     return F.lit(True) if None in cities else F.col("cidade").isin(sorted(c for c in cities if c))
 
 
-def _keys(row: Row) -> Iterator[tuple[FeatureGroup, str]]:
-    """Yield the keys that a row of sums is for: those of groups with just the dimensions it has."""
-    place = {name: row[name] for name in catalogue.DIMENSIONS if row[name] is not None}
-    for group in catalogue.GROUPS:
-        if set(group.dimensions) == place.keys():
-            yield group, group.key_of(place)
+def _columns(row: Row) -> dict[str, str]:
+    """Return the values of the columns that a row of sums is of."""
+    columns = {name: row[name] for name in cells.DIMENSIONS if row[name] is not None}
+    if "faixa" in columns:
+        columns["faixa"] = cells.BANDS[columns["faixa"]]
+    return columns
+
+
+def _groups(columns: Mapping[str, str]) -> Iterator[FeatureGroup]:
+    """Yield the groups that sum by just these columns."""
+    return (group for group in catalogue.GROUPS if set(group.columns) == columns.keys())
 
 
 def firsts(rows: DataFrame) -> DataFrame:
@@ -119,9 +131,9 @@ def firsts(rows: DataFrame) -> DataFrame:
     Keep one row a company: that of the earliest line in the earliest file.
 
     Takes rows as `spark_jobs.fitting_rows` describes them, and returns them with the columns `cidade`,
-    `estado`, `capital_social` and `file`.
+    `estado`, `mes`, `faixa`, `capital_social` and `file`.
     """
-    row = F.struct("cidade", "estado", "capital_social", "file")
+    row = F.struct(*cells.DIMENSIONS, "capital_social", "file")
     return (
         rows.groupBy("empresa")
         .agg(F.min_by(row, F.struct("file", "line")).alias("first"))
@@ -131,13 +143,13 @@ def firsts(rows: DataFrame) -> DataFrame:
 
 def by_place(rows: DataFrame) -> DataFrame:
     """
-    Add up rows by the dimensions of each feature group.
+    Add up rows by the columns of each feature group.
 
     Returns:
-        A column for each dimension (null: not summed by it), `total` (decimal, reais), `companies`
+        Each column (null: not summed by it), `total` (decimal, reais), `companies`
         (bigint), `last` (the last of the files).
     """
-    return _grouped(rows).agg(
+    return _grouped(rows, catalogue.GROUPS).agg(
         F.sum("capital_social").alias("total"),
         F.count(F.lit(1)).alias("companies"),
         F.max("file").alias("last"),
@@ -146,20 +158,21 @@ def by_place(rows: DataFrame) -> DataFrame:
 
 def by_file(rows: DataFrame, unsure: Sequence[int]) -> DataFrame:
     """
-    Count rows by the dimensions of each feature group, and those of `unsure` files by file.
+    Count rows by the columns of each feature group with instants, and those of `unsure` files by file.
 
     Returns:
-        A column for each dimension (null: not summed by it), `part` (one of the unsure files, or null:
+        Each column (null: not summed by it), `part` (one of the unsure files, or null:
         all others), `companies` (bigint), `last` (the last of the files).
     """
     part = F.when(F.col("file").isin(list(unsure)), F.col("file")).otherwise(-1)
-    counts = _grouped(rows.withColumn("part", part), "part").agg(
+    groups = [group for group in catalogue.GROUPS if group.at is not None]
+    counts = _grouped(rows.withColumn("part", part), groups, "part").agg(
         F.count(F.lit(1)).alias("companies"), F.max("file").alias("last")
     )
     return counts.withColumn("part", F.when(F.col("part") >= 0, F.col("part")))
 
 
-def _grouped(rows: DataFrame, *also: str) -> GroupedData:
-    sets = {group.dimensions for group in catalogue.GROUPS}
-    columns = [[F.col(name) for name in (*dimensions, *also)] for dimensions in sorted(sets)]
-    return rows.groupingSets(columns, *catalogue.DIMENSIONS, *also)
+def _grouped(rows: DataFrame, groups: Iterable[FeatureGroup], *also: str) -> GroupedData:
+    sets = {group.columns for group in groups}
+    columns = [[F.col(name) for name in (*summed_by, *also)] for summed_by in sorted(sets)]
+    return rows.groupingSets(columns, *cells.DIMENSIONS, *also)

@@ -2,12 +2,17 @@
 
 from datetime import UTC, datetime
 
+from streaming.domain import suggestions
+from streaming.domain.catalogue import COMPANIES
 from streaming.domain.results import COUNTS, Backlog, Format, Freshness, Status
+from streaming.domain.suggestions import UnknownPlaces
 from streaming.landing import local
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings
 from streaming.store import formats
 from streaming.store.store import Store
+
+FIRST = 10
 
 
 def status(settings: Settings, store: Store) -> Status:
@@ -32,9 +37,20 @@ def status(settings: Settings, store: Store) -> Status:
         rows={count: sum(getattr(r, count) for r in records.values()) for count in COUNTS},
         version=store.version(),
         format=Format(store.format(), formats.FORMAT),
+        unrecognised=unrecognised(settings, store, FIRST),
         landing_zone=str(settings.landing_zone),
         redis=store.place,
     )
+
+
+def unrecognised(settings: Settings, store: Store, most: int | None) -> UnknownPlaces:
+    """
+    Return the places in Redis that are no municipality, and this many of them one by one (None: all).
+
+    With MUNICIPIOS=off there are none: then names are kept as they are spelled, on purpose.
+    """
+    scores = {} if settings.municipios == "off" else store.scores(COMPANIES)
+    return suggestions.unknown(scores, most)
 
 
 def _timestamp(instant: str) -> float:

@@ -8,8 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 from streaming.domain import catalogue
-from streaming.domain.catalogue import FeatureGroup, Sums
+from streaming.domain.cells import Sums
 from streaming.domain.features import Features, groups
+from streaming.domain.groups import FeatureGroup
 from streaming.domain.records import Record
 from streaming.domain.results import COUNTS, Outcome, Verification
 from streaming.pipeline.archive import original_name

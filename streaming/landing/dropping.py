@@ -41,6 +41,10 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             f"{name!r} would not be looked at: use --as with a plain name that ends in "
             ".csv or .csv.gz and does not begin with . or _"
         )
+    if not landing_zone.is_dir():
+        raise EnvironmentRefused(
+            f"landing zone {landing_zone} is no directory; create it or set LANDING_ZONE"
+        )
     hidden = landing_zone / f".{uuid4().hex}.dropping"
     try:
         with source.open("rb") as reader, hidden.open("xb") as writer:

@@ -56,7 +56,7 @@ def test_the_process_of_a_wrong_usage_exits_with_2(program: Program) -> None:
         (["drop", "a.txt"], {}, "--as"),
         (["drop", "a.txt", "--as", "../a.csv"], {}, "--as"),
         (["drop", "a.txt", "--as", ".a.csv"], {}, "--as"),
-        (["drop", "a.txt", "--as", "a.csv"], {"LANDING_ZONE": "nowhere"}, "could not be dropped"),
+        (["drop", "a.txt", "--as", "a.csv"], {"LANDING_ZONE": "nowhere"}, "nowhere is no directory"),
         (["run"], {"LANDING_ZONE": "nowhere"}, "LANDING_ZONE"),
         (["run"], {"REDIS_URL": "http://maria:s3cr3t@x"}, "REDIS_URL"),
         (["run"], {"REDIS_URL": "redis://maria:s3cr3t@x:port"}, "REDIS_URL"),

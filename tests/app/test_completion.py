@@ -103,5 +103,6 @@ def test_a_redis_that_accepts_and_says_nothing_is_waited_for_shortly() -> None:
 
 def test_completing_starts_no_server(tmp_path: Path) -> None:
     assert completed("city-features show N", REDIS_DIR=str(tmp_path / "redis")) == []
-    assert completed("city-features s", REDIS_DIR=str(tmp_path / "redis")) == ["show", "status"]
+    commands = completed("city-features s", REDIS_DIR=str(tmp_path / "redis"))
+    assert sorted(commands) == ["show", "status"]
     assert not (tmp_path / "redis").exists()

@@ -12,7 +12,10 @@ from streaming.app import redis_commands, version
 from streaming.app.cli import app
 from tests.harness import ROOT
 
-COMMANDS = ["drop", "run", "show", "status", "check", "quarantine", "audit", "rebuild"]
+COMMANDS = [
+    *("drop", "receita", "run", "show", "ranking", "crescimento", "status", "check", "quarantine"),
+    *("audit", "rebuild", "quality"),
+]
 
 
 def output(*arguments: str, columns: int = 80, **environment: str) -> str:

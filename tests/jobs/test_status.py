@@ -11,6 +11,7 @@ from streaming.jobs.status import status
 from streaming.landing import dropping
 from streaming.settings import Settings
 from streaming.store.store import Store
+from tests.store.commits import commit
 
 
 def test_files_that_are_not_looked_at_are_named_once(
@@ -55,3 +56,59 @@ def test_names_of_any_letter_case_are_ingested_and_split_as_they_are_written(tmp
     assert again.startswith("Novas-") and again.endswith(".Csv.GZ")
     assert local.split_suffix("A.CSV") == ("A", ".CSV")
     assert [local.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]
+
+
+def test_places_that_are_no_municipality_are_listed_with_what_they_may_mean(
+    settings: Settings, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.merge(
+        commit(
+            ("São Paulo", "SP", "1.00", 9),
+            ("São Palo", "SP", "1.00", 12),
+            ("Belo Horizonte", "SP", "1.00", 2),
+            *((f"Xanadu {number}", "RN", "1.00", 1) for number in range(10, 20)),
+        )
+    )
+    document = asdict(status(settings, store))
+
+    def place(key: str, companies: int, name: str | None = None, *states: str) -> dict[str, object]:
+        return {
+            "lugar": key,
+            "quantidade_empresas": companies,
+            "sugestao": name,
+            "existe_em": list(states),
+        }
+
+    assert document["unrecognised"] == {
+        "places": 12,
+        "companies": 24,
+        "first": [
+            place("São Palo/SP", 12, "São Paulo"),
+            place("Belo Horizonte/SP", 2, None, "MG"),
+            *(place(f"Xanadu {number}/RN", 1) for number in range(10, 18)),
+        ],
+    }
+    tables.status(document)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("unrecognised"))
+    assert [" ".join(line.split()) for line in lines[first : first + 4]] == [
+        "unrecognised 12 places that are no municipality, 24 companies",
+        "São Palo/SP (12): São Paulo?",
+        "Belo Horizonte/SP (2): exists in MG",
+        "Xanadu 10/RN (1)",
+    ]
+    assert lines[first + 11] == "and 2 more"
+
+
+def test_where_all_are_municipalities_or_names_are_kept_as_spelled_nothing_is_listed(
+    settings: Settings, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = {"places": 0, "companies": 0, "first": []}
+    store.merge(commit(("São Paulo", "SP", "1.00", 1)))
+    assert asdict(status(settings, store))["unrecognised"] == none
+    store.merge(commit(("SAO PALO", "SP", "1.00", 1), expected=1))
+    assert asdict(status(settings, store))["unrecognised"]["places"] == 1
+    as_spelled = settings.model_copy(update={"municipios": "off"})
+    assert asdict(status(as_spelled, store))["unrecognised"] == none
+    tables.status(asdict(status(as_spelled, store)))
+    assert "unrecognised" not in capsys.readouterr().out

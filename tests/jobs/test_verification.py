@@ -61,6 +61,8 @@ def test_features_that_lack_companies_of_the_records_are_wrong() -> None:
     assert verification({"a.csv": record(new=3, duplicates=0)}).wrong == [
         "the files brought 3 companies, but the cities have 0",
         "the files brought 3 companies, but the municipalities have 0",
+        "the files brought 3 companies, but the states have 0",
+        "the files brought 3 companies, but the countries have 0",
     ]
 
 

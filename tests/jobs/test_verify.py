@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from streaming.domain import catalogue
 from streaming.domain.features import Features
 from streaming.domain.records import Record
 from streaming.jobs import verify
@@ -15,8 +16,11 @@ BEFORE, AFTER = "2026-11-24T11:59:59.999999+00:00", "2026-11-24T12:00:00+00:00"
 
 
 def feature(key: str, total: str, companies: int, mean: str, at: str = AFTER) -> Features:
-    cidade, _, estado = key.partition("/")
-    return Features(key, cidade, estado or None, Decimal(total), companies, Decimal(mean), at)
+    group = catalogue.group_of(key)
+    assert group is not None
+    place = group.parse(key) or {}
+    cidade, estado = place.get("cidade"), place.get("estado")
+    return Features(key, cidade, estado, Decimal(total), companies, Decimal(mean), at)
 
 
 def record(read: int, new: int, duplicates: int, rejected: int, at: str = AFTER) -> Record:
@@ -29,6 +33,10 @@ RIGHT = {
     "Bom Jesus/RS": feature("Bom Jesus/RS", "20.01", 2, "10.01", BEFORE),
     "Natal": feature("Natal", "5.00", 1, "5.00", BEFORE),
     "Natal/RN": feature("Natal/RN", "5.00", 1, "5.00", BEFORE),
+    "estado:PI": feature("estado:PI", "10.00", 1, "10.00"),
+    "estado:RN": feature("estado:RN", "5.00", 1, "5.00", BEFORE),
+    "estado:RS": feature("estado:RS", "20.01", 2, "10.01", BEFORE),
+    "pais:BR": feature("pais:BR", "35.01", 4, "8.75"),
 }
 
 
@@ -62,6 +70,16 @@ def test_nothing_new_needs_no_features() -> None:
             {"quantidade_empresas": 1},
             "Bom Jesus: quantidade_empresas is not that of its municipalities",
         ),
+        (
+            "estado:RS",
+            {"quantidade_empresas": 1},
+            "pais:BR: quantidade_empresas is not that of its states",
+        ),
+        (
+            "Natal",
+            {"capital_social_total": Decimal("5.01")},
+            "pais:BR: capital_social_total is not that of its cities",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(key: str, change: dict[str, object], message: str) -> None:
@@ -72,10 +90,11 @@ def test_what_does_not_fit_is_named(key: str, change: dict[str, object], message
 @pytest.mark.parametrize("lost", RIGHT)
 def test_all_companies_that_files_brought_have_to_be_in_the_features(lost: str) -> None:
     remaining = [feature for key, feature in RIGHT.items() if key != lost]
-    kind = "municipalities" if "/" in lost else "cities"
+    group = catalogue.group_of(lost)
+    assert group is not None
     companies = 4 - RIGHT[lost].quantidade_empresas
     wrong = verify.differences(remaining, RECORDS, START)
-    assert f"the files brought 4 companies, but the {kind} have {companies}" in wrong
+    assert f"the files brought 4 companies, but the {group.name} have {companies}" in wrong
 
 
 def test_more_companies_than_the_records_tell_of_are_those_of_overwritten_files() -> None:
