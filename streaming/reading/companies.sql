@@ -170,6 +170,7 @@ CREATE OR REPLACE MACRO rows_read(decimal_comma, now, strict) AS TABLE
                CASE WHEN number0 IS NULL THEN cnpj_number(blank(cnpj)) ELSE number0 END AS number,
                CASE WHEN opened0 IS NULL THEN instant(blank(data_abertura)) AT TIME ZONE 'UTC'
                     ELSE opened0 END AS opened,
+               left(CASE WHEN opened0 IS NULL THEN blank(data_abertura) ELSE data_abertura END, 7) AS mes,
                CASE WHEN capital0 >= 0 AND capital0::VARCHAR = capital_social THEN capital0
                     ELSE capital(blank(capital_social), decimal_comma) END AS capital
         FROM usual),
@@ -201,7 +202,7 @@ CREATE OR REPLACE MACRO rows_placed(decimal_comma, now, strict, known) AS TABLE
 CREATE OR REPLACE MACRO summary(decimal_comma, now, strict, known) AS TABLE
     WITH spelled AS (
         SELECT file, cidade, estado,
-               CASE WHEN fits THEN left(blank(data_abertura), 7) END AS mes,
+               CASE WHEN fits THEN mes END AS mes,
                CASE WHEN fits THEN faixa(capital) END AS faixa,
                count(*) AS rows,
                count(*) FILTER (fits AND wrong_digits) AS wrong_digits,
@@ -224,7 +225,7 @@ CREATE OR REPLACE MACRO summary(decimal_comma, now, strict, known) AS TABLE
 -- Here `raw` holds only rows of `watched` companies, with their `line`.
 CREATE OR REPLACE MACRO retraction(decimal_comma, now, strict, known) AS TABLE
     WITH fitting AS (
-        SELECT *, left(blank(data_abertura), 7) AS mes, faixa(capital) AS faixa
+        SELECT *, faixa(capital) AS faixa
         FROM (SELECT *, CASE WHEN number IS NULL THEN alphanumeric ELSE numbered_company(number) END AS company
               FROM rows_placed(decimal_comma, now, strict, known))
         JOIN watched USING (file, company)
@@ -259,6 +260,6 @@ CREATE OR REPLACE MACRO rows_fitting(decimal_comma, now, strict, known) AS TABLE
     WITH numbered AS (
         SELECT row_number() OVER () AS line, * FROM rows_placed(decimal_comma, now, strict, known))
     SELECT line, bare(blank(cnpj))[1:12] AS empresa, nome AS cidade, blank(estado) AS estado,
-           left(blank(data_abertura), 7) AS mes, faixa(capital) AS faixa, capital AS capital_social
+           mes, faixa(capital) AS faixa, capital AS capital_social
     FROM numbered
     WHERE fits AND place_problem IS NULL;
