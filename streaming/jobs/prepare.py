@@ -1,24 +1,18 @@
 """
 Prepares the start of the JVM, once after installing: `python -m streaming.jobs.prepare`.
 
-A few files are ingested, and two of Receita Federal read, with a server and in directories of their own,
-by a JVM that writes down which classes it needed. What the service has, wherever it is, is not touched.
+A few files are ingested, with a server and in directories of their own, by a JVM that writes down which
+classes it needed. What the service has, wherever it is, is not touched.
 """
 
 import sys
 import tempfile
 import threading
-from datetime import date
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from streaming import locks, logs
 from streaming.errors import CityFeaturesError
-from streaming.jobs.receita import Asked, Reading, rules
 from streaming.pipeline.stream import Stream
-from streaming.receita import names
-from streaming.receita.layout import LAYOUTS
 from streaming.settings import Settings
 from streaming.spark import jvm, session
 from streaming.spark.starting import Starting
@@ -69,24 +63,9 @@ def _ingest(directory: Path, starting: Starting) -> None:
         stop = threading.Event()
         with locks.checkpoint(settings, "run", stop) as checkpoint:
             Stream(spark, connect(settings), settings, stop, lambda _: None).run_available(checkpoint)
-        _read_receita(spark, directory, settings)
     finally:
         spark.stop()
         local_server.stop(redis)
-
-
-def _read_receita(spark: SparkSession, directory: Path, settings: Settings) -> None:
-    """Read two files of Receita Federal that have nothing in them."""
-    files, work = directory / "files", directory / "work"
-    for made in (files, work):
-        made.mkdir()
-    for kind in LAYOUTS:
-        (files / f"K.D60808.{kind}").write_text("no record\n")
-    parts = names.parts([files])
-    reading = Reading(parts, work, lambda _: None)
-    with reading.cut() as cut:
-        cut()
-    reading.dropped(spark, settings, rules(parts[0], Asked(date.min)))
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Inspector:
             above: only larger ones, in reais.
         """
         results: dict[str, Inspection | NotRead] = {}
-        alike: dict[tuple[object, ...], list[OpenFile]] = {}
+        readable: list[OpenFile] = []
         with ExitStack() as open_files:
             for file in files:
                 location = str(self.landing_zone / file.path)
@@ -69,10 +69,8 @@ class Inspector:
                     results[file.path] = _not_read(error)
                 else:
                     open_files.push(opened.closing)
-                    alone = file.path if opened.dialect.in_pieces else None
-                    key = opened.dialect.header, opened.dialect.separator, alone
-                    alike.setdefault(key, []).append(opened)
-            for group in alike.values():
+                    readable.append(opened)
+            for group in query.alike(readable):
                 inspections = self._read_alike(group, rules, most, above)
                 for opened, inspection in zip(group, inspections, strict=True):
                     path = opened.source.path

@@ -63,6 +63,16 @@ def open_file(source: Source) -> OpenFile:
         return OpenFile(source, path, file_dialect, stack.pop_all())
 
 
+def alike(files: Iterable[OpenFile]) -> list[list[OpenFile]]:
+    """Return files in groups of one dialect, for one query each."""
+    groups: dict[tuple[object, ...], list[OpenFile]] = {}
+    for file in files:
+        # Threads that read pieces may lose rows; only the count of a lone file shows it.
+        alone = file.path if file.dialect.in_pieces else None
+        groups.setdefault((file.dialect.header, file.dialect.separator, alone), []).append(file)
+    return list(groups.values())
+
+
 def read(
     files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
 ) -> list[FileResult]:

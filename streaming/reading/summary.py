@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming.domain import ledger
-from streaming.reading import check_digits, mangled
+from streaming.domain import check_digits, ledger
+from streaming.reading import mangled
 
 CELLS = pa.schema(
     [

@@ -80,7 +80,7 @@ def _summarise(
     sources: Sequence[Source], rules: Rules, quarantine_dir: Path, resources: TaskResources
 ) -> Tables:
     """Open all of these files, and yield their result tables; one query reads files of one dialect."""
-    alike: dict[tuple[object, ...], list[OpenFile]] = {}
+    opened: list[OpenFile] = []
     with ExitStack() as open_files:
         for source in sources:
             try:
@@ -91,11 +91,8 @@ def _summarise(
                 yield _failure(source, error, quarantine_dir)
             else:
                 open_files.push(file.closing)
-                # Threads that read pieces may lose rows; only the count of a lone file shows it.
-                alone = source.number if file.dialect.in_pieces else None
-                key = file.dialect.header, file.dialect.separator, alone
-                alike.setdefault(key, []).append(file)
-        for files in alike.values():
+                opened.append(file)
+        for files in query.alike(opened):
             yield from _read_alike(files, rules, quarantine_dir, resources)
 
 

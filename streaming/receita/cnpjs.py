@@ -12,8 +12,6 @@ ROOT, COMPANY, CNPJ = 8, 12, 14
 FIELDS = [("root", texts.EIGHT), ("branch", texts.FOUR), ("digits", texts.TWO)]
 """The fields of a record that are its CNPJ."""
 
-_WEIGHTS = np.array([5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]), np.array([6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3])
-
 
 def are_valid(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """
@@ -46,21 +44,6 @@ def as_bytes(rows: NDArray[np.void]) -> Bytes:
 def sortable(column: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
     """Return texts as numbers in the order of the texts, letters and digits alike."""
     return column.byteswap()
-
-
-def wrong_digits(cnpjs: Bytes) -> int:
-    """
-    Return how many valid CNPJs have wrong check digits.
-
-    Modulo 11 over weights 2 to 9 from the right; a character's value is its ASCII code less 48 (Receita
-    Federal, "Cálculo do dígito verificador do CNPJ alfanumérico").
-    """
-    values = cnpjs.T[:COMPANY].astype(np.int16) - 48
-    first, second = (sum(w * v for w, v in zip(weights, values, strict=True)) for weights in _WEIGHTS)
-    first = (11 - first % 11) % 11 % 10
-    second = (11 - (second + 2 * first) % 11) % 11 % 10
-    wrong = (first + 48 != cnpjs[:, COMPANY]) | (second + 48 != cnpjs[:, COMPANY + 1])
-    return int(np.count_nonzero(wrong))
 
 
 def groups(roots: Words, many: int) -> NDArray[np.uint16]:

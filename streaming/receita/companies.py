@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.domain import capitals
 from streaming.receita import cnpjs, texts
 from streaming.receita.layout import EMPRECSV
 from streaming.receita.lines import Block
@@ -22,8 +23,8 @@ ROW = np.dtype([cnpjs.FIELDS[0], ("cents", "<i8"), ("is_stub", "?"), ("order", "
 """A company: root as text, capital in cents or INVALID, order in the files."""
 
 INVALID = -1
-NOT_INFORMED = 999_999_999_999_00
-"""Cents; Receita Federal's mark for a capital that was not informed."""
+NOT_INFORMED = int(capitals.NOT_INFORMED * 100)
+"""The mark for a capital that was not informed, in cents."""
 
 CAPITAL = re.compile(r"([0-9]{1,15})(?:,([0-9]{1,2}))?")
 NATURE, STUB = re.compile("[0-9]{4}"), "0000"

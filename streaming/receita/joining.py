@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.domain import check_digits
 from streaming.receita import cnpjs, companies
 from streaming.receita.records import Counts
 from streaming.receita.rows import Rows, where
@@ -58,7 +59,7 @@ def join(establishments: Rows, registered: Rows) -> Joined:
     is_marked = cents == companies.NOT_INFORMED
     marked = cnpjs.as_bytes(where(establishments, is_marked))
     counts["capital_nao_informado"] = len(marked)
-    counts["digito_errado"] = cnpjs.wrong_digits(cnpjs.as_bytes(establishments))
+    counts["digito_errado"] = check_digits.wrong_written(cnpjs.as_bytes(establishments))
     return Joined(
         establishments,
         np.where(is_marked, 0, cents),

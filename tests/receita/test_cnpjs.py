@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming.domain import check_digits
 from streaming.receita import cnpjs
 from tests.examples import examples
 
@@ -21,7 +22,7 @@ def rows(written: list[str]) -> np.ndarray:
     return np.frombuffer("".join(written).encode("latin-1"), np.dtype(cnpjs.FIELDS))
 
 
-def check_digits(company: str) -> str:
+def digits_of(company: str) -> str:
     for _ in range(2):
         weights = [2 + place % 8 for place in range(len(company))]
         total = sum(w * (ord(c) - 48) for w, c in zip(weights, reversed(company), strict=True))
@@ -33,15 +34,15 @@ def check_digits(company: str) -> str:
 @given(st.lists(st.tuples(COMPANY, st.integers(0, 99)), min_size=1, max_size=20))
 def test_wrong_check_digits_are_counted(companies: list[tuple[str, int]]) -> None:
     written = [f"{company}{digits:02d}" for company, digits in companies]
-    right = [company + check_digits(company) for company, _ in companies]
+    right = [company + digits_of(company) for company, _ in companies]
 
-    assert cnpjs.wrong_digits(cnpjs.as_bytes(rows(right))) == 0
+    assert check_digits.wrong_written(cnpjs.as_bytes(rows(right))) == 0
     wrong = sum(one != other for one, other in zip(written, right, strict=True))
-    assert cnpjs.wrong_digits(cnpjs.as_bytes(rows(written))) == wrong
+    assert check_digits.wrong_written(cnpjs.as_bytes(rows(written))) == wrong
 
 
 def test_the_official_example_is_right() -> None:
-    assert cnpjs.wrong_digits(cnpjs.as_bytes(rows(["12ABC34501DE35"]))) == 0
+    assert check_digits.wrong_written(cnpjs.as_bytes(rows(["12ABC34501DE35"]))) == 0
 
 
 CNPJ = st.text("09AZaz @[/:`\xff", min_size=14, max_size=14) | COMPANY.map(
