@@ -28,7 +28,7 @@ CHUNK = 1024 * 1024
 PART = 1 << 44
 """More bytes than a part has: `order` is the part's number times this, and the place in the part."""
 DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
-"""What reading a zip raises; RuntimeError: encrypted or packed in an unknown way; ValueError: changed."""
+"""What reading a zip raises: RuntimeError if it is encrypted, ValueError if it was changed meanwhile."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
