@@ -15,5 +15,6 @@ compile() {
         "$@" pyproject.toml - <<<"$backend"
 }
 compile "$@" --output-file requirements.txt
-compile "$@" --extra airflow --constraint requirements.txt --output-file requirements-airflow.txt
+compile "$@" --extra airflow --extra panel --constraint requirements.txt --output-file requirements-airflow.txt
+compile "$@" --extra panel --constraint requirements-airflow.txt --output-file requirements-panel.txt
 compile "$@" --extra dev --constraint requirements-airflow.txt --output-file requirements-dev.txt
