@@ -50,13 +50,19 @@ class Periods:
     missing: Sequence[str]
 
 
-def lower_bound(a: int, b: int) -> float:
-    """Return the least growth from b to a openings, at 95 %; b is above 0."""
+def interval(a: int, b: int) -> tuple[float, float]:
+    """Return the least and the most growth from b to a openings, at 95 %; b is above 0."""
     n = a + b
     share, zz = a / n, Z * Z
     spread = Z * sqrt(share * (1 - share) / n + zz / (4 * n * n))
     least = (share + zz / (2 * n) - spread) / (1 + zz / n)
-    return least / (1 - least) - 1
+    most = (share + zz / (2 * n) + spread) / (1 + zz / n)
+    return least / (1 - least) - 1, most / (1 - most) - 1
+
+
+def lower_bound(a: int, b: int) -> float:
+    """Return the least growth from b to a openings, at 95 %; b is above 0."""
+    return interval(a, b)[0]
 
 
 def periods(months: Iterable[str], length: int, *, last: str | None = None, adjacent: bool) -> Periods:

@@ -77,6 +77,12 @@ def official() -> dict[tuple[str, str], Municipality]:
 
 
 @cache
+def people(uf: str) -> int:
+    """Return how many people live in a state, by the newest count of each municipality."""
+    return sum(m.population or 0 for m in every() if m.uf == uf)
+
+
+@cache
 def spellings() -> dict[tuple[str, str], Municipality]:
     """
     Return each municipality by state and letters, for each way to write it: with or without each of its

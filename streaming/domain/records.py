@@ -1,8 +1,9 @@
 """What is kept in Redis, as values: records of files, features, and what one commit changes."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from streaming.domain import ledger
 from streaming.domain.cells import Increments
@@ -64,6 +65,7 @@ class Commit:
         blocks: the ledger's blocks that grew, whole.
         records: what becomes of each file, by path.
         base_commit: the id of the commit it was computed against, if it matters which.
+        id: its own id.
     """
 
     base_version: int
@@ -72,6 +74,16 @@ class Commit:
     blocks: ledger.Companies
     records: dict[str, Record]
     base_commit: str = ""
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True)
+class LastAudit:
+    """What the last audit found: its instant (ISO 8601, UTC), the version, and how many differences."""
+
+    at: str
+    version: int
+    differences: int
 
 
 def dump(record: Record) -> str:
@@ -83,7 +95,7 @@ def dump(record: Record) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def load(stored: bytes) -> Record:
+def load(stored: bytes | str) -> Record:
     """Return a stored record; raises ValueError or TypeError where it is none."""
     values: dict[str, Any] = dict(**json.loads(stored))
     earlier = tuple((int(version), str(at)) for version, at in values.pop("earlier_commits", ()))

@@ -122,6 +122,7 @@ class Verification:
     Attributes:
         totals: the sums of the accounting of `files`.
         version: how many batches were committed so far.
+        commit: the id of the last commit; empty if there is none.
         files: the records of the files that the run committed, by path.
         latest: the features that changed last.
         wrong: where records and features disagree, in sentences; another writer may be between.
@@ -132,6 +133,7 @@ class Verification:
 
     totals: dict[str, int]
     version: int
+    commit: str
     files: dict[str, Record]
     latest: list[Features]
     wrong: list[str]

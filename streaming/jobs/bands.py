@@ -1,5 +1,6 @@
 """The job `bands`: the companies of a place by capital band, and the band that the median is in."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -40,11 +41,18 @@ def of(store: Store, place: str) -> list[Band]:
     Raises:
         CityFeaturesError: there is nothing of it.
     """
-    own = _hashes(store, place)
-    counts = [sum(int(fields.get(band, 0)) for fields in own) for band in BANDS]
+    shares = shares_of(_hashes(store, place))
+    if not shares:
+        raise CityFeaturesError(f"no companies of {place!r}; city-features show lists all there are")
+    return shares
+
+
+def shares_of(hashes: Sequence[Mapping[str, str | int]]) -> list[Band]:
+    """Return every capital band of the places with these hashes together; none without companies."""
+    counts = [sum(int(fields.get(band, 0)) for fields in hashes) for band in BANDS]
     whole = sum(counts)
     if not whole:
-        raise CityFeaturesError(f"no companies of {place!r}; city-features show lists all there are")
+        return []
     median = next(n for n in range(len(BANDS)) if 2 * sum(counts[: n + 1]) >= whole)
     return [
         Band(band, number, _share(number, whole), n == median)

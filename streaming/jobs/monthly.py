@@ -46,7 +46,11 @@ def of(store: Store, place: str) -> list[Month]:
         )
     group = catalogue.group_of(key)
     assert group is not None
-    openings, capital = counts(group, fields), totals(group, fields)
+    return series(counts(group, fields), totals(group, fields))
+
+
+def series(openings: Mapping[str, int], capital: Mapping[str, Decimal]) -> list[Month]:
+    """Return each month of a place from its first to its last, of its openings and capital by month."""
     months = growth.between(min(openings), max(openings))
     numbers = [openings.get(month, 0) for month in months]
     return [

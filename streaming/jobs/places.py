@@ -23,7 +23,7 @@ def features(store: Store, typed: str) -> list[Features]:
     Raises:
         CityFeaturesError: there are none; the message has the nearest name, if one is near.
     """
-    cidade, uf = _split(typed)
+    cidade, uf = split(typed)
     names = {m.nome for m in suggestions.meant(cidade, uf)}
     shown = store.features(typed) + _of(store, names - {typed}, uf)
     shown = shown or _of(store, _alike(store, cidade), uf)
@@ -50,7 +50,7 @@ def place(store: Store, typed: str) -> str:
     return keys[0]
 
 
-def _split(typed: str) -> tuple[str, str | None]:
+def split(typed: str) -> tuple[str, str | None]:
     """Return the city and the state, None where there is none, of what was typed."""
     cidade, _, uf = typed.rpartition("/")
     uf = uf.strip().upper()

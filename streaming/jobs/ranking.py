@@ -58,9 +58,24 @@ def ranking(
         per_people: by companies per inhabitant instead; without those whose people are not known.
     """
     features = [f for f in store.features() if f.cidade is not None and f.estado is not None]
-    companies: dict[str, int] = defaultdict(int)
+    return ranked(features, by=by, estado=estado, per_people=per_people)
+
+
+def ranked(
+    features: Sequence[Features],
+    *,
+    by: By = "quantidade_empresas",
+    estado: str | None = None,
+    per_people: bool = False,
+) -> list[Ranked]:
+    """
+    Return the order of all municipalities, or of all states, as `ranking` does.
+
+    The share and the place of a municipality are those in its state, of a state those in the country.
+    """
+    companies: dict[str | None, int] = defaultdict(int)
     for feature in features:
-        companies[feature.estado or ""] += feature.quantidade_empresas
+        companies[_within(feature)] += feature.quantidade_empresas
     rates = {f.key: rate for f in features if (rate := _rate(f)) is not None}
     values = rates if per_people else {f.key: getattr(f, by) for f in features}
     ordered = sorted((f for f in features if f.key in values), key=lambda f: (-values[f.key], f.key))
@@ -74,26 +89,34 @@ def ranking(
             f.capital_social_total,
             f.capital_social_medio,
             rates.get(f.key),
-            _share(f.quantidade_empresas, companies[f.estado or ""]),
+            _share(f.quantidade_empresas, companies[_within(f)]),
             in_state[f.key],
         )
         for position, f in enumerate(shown, 1)
     ]
 
 
+def _within(feature: Features) -> str | None:
+    """Return the state of a municipality; None for a state, which is in the country."""
+    return feature.estado if feature.cidade is not None else None
+
+
 def _positions(ordered: Sequence[Features]) -> dict[str, int]:
-    """Return by key the position of each among those of its state."""
+    """Return by key the position of each among those of its state, or of the country."""
     seen: dict[str | None, int] = defaultdict(int)
     positions = {}
     for feature in ordered:
-        seen[feature.estado] += 1
-        positions[feature.key] = seen[feature.estado]
+        seen[_within(feature)] += 1
+        positions[feature.key] = seen[_within(feature)]
     return positions
 
 
 def _rate(feature: Features) -> Decimal | None:
-    municipality = municipalities.official().get((feature.cidade or "", feature.estado or ""))
-    people = municipality and municipality.population
+    if feature.cidade is None:
+        people = municipalities.people(feature.estado or "")
+    else:
+        municipality = municipalities.official().get((feature.cidade, feature.estado or ""))
+        people = (municipality and municipality.population) or 0
     if not people:
         return None
     return _rounded(Decimal(feature.quantidade_empresas * PER_PEOPLE) / people, "0.01")

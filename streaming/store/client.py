@@ -13,6 +13,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from streaming.errors import EnvironmentRefused, RedisRefused, RedisUnavailable
+from streaming.metrics import tally
 
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 # How TLS ends when a server goes away in the middle of it.
@@ -30,7 +31,16 @@ class RetryTransient(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         """Do what `Retry` does, for errors that may pass."""
-        return super().call_with_retry(do, fail, _may_pass, with_failure_count)
+        tries = 0
+
+        def counted() -> Any:
+            nonlocal tries
+            tries += 1
+            if tries > 1:
+                tally.add(tally.REDIS_RETRIES)
+            return do()
+
+        return super().call_with_retry(counted, fail, _may_pass, with_failure_count)
 
 
 class VerifiedTLSConnection(redis.SSLConnection):
@@ -60,9 +70,9 @@ class VerifiedTLSConnection(redis.SSLConnection):
         return wrapped
 
 
-def connect(url: str, retries: int) -> Any:
+def connect(url: str, retries: int, patience: float = 30) -> Any:
     """
-    Return a client that connects when it is first used.
+    Return a client that connects when it is first used, and waits `patience` seconds for a reply.
 
     Typed loosely: the client's stubs do not know that replies are bytes here.
 
@@ -73,8 +83,8 @@ def connect(url: str, retries: int) -> Any:
         client = redis.Redis.from_url(
             url,
             retry=RetryTransient(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
-            socket_connect_timeout=5,
-            socket_timeout=30,
+            socket_connect_timeout=min(5, patience),
+            socket_timeout=patience,
             encoding_errors="surrogateescape",  # names of files may be no UTF-8
         )
     except ValueError:

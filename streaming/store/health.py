@@ -1,5 +1,6 @@
-"""Whether a Redis server keeps what it acknowledges: its version, role, persistence and eviction."""
+"""Whether a Redis server keeps what it acknowledges: version, role, persistence, memory and clock."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,13 @@ REDIS = (6, 2)
 # Older servers replay the append-only file with the default user's rights, and leave out what it may not
 # do, without an error: https://github.com/redis/redis/issues/14541, valkey-io/valkey/issues/3983.
 REPLAYS = {"redis": (8, 6), "valkey": (9, 1, 2)}
+
+FULL = 0.9
+"""The part of its memory from which on Redis may refuse the next commit."""
+ROOM = 32 * 2**20
+"""Bytes that have to be free all the same: a large commit, and its buffers."""
+APART = 5.0
+"""Seconds by which the clocks of Redis and of this machine may differ."""
 
 
 def checks(connect: Callable[[], Store]) -> Iterator[Check]:
@@ -30,31 +38,78 @@ def checks(connect: Callable[[], Store]) -> Iterator[Check]:
             info: dict[str, Any] = store.client.info()
             settings: dict[str, str] = _config(store)
             may_write = _default_may_write(store)
+            ahead = _ahead(store)
     except CityFeaturesError as error:
         yield Check("redis: readable", False, str(error))
         return
     yield _format(store)
+    yield Check("redis: memory", *memory(info))
+    yield Check("redis: clock", *apart(ahead))
     version = str(info["redis_version"])
-    yield Check("redis: version", _number(version) >= REDIS, f"{version} (6.2 or newer)")
-    yield Check(
-        "redis: not a cluster",
-        not info.get("cluster_enabled"),
-        ("a single primary" if not info.get("cluster_enabled") else "the script needs all keys in one"),
+    yield _right("redis: version", _number(version) >= REDIS, version, "install 6.2 or newer")
+    cluster = bool(info.get("cluster_enabled"))
+    one = "a cluster" if cluster else "a single primary"
+    yield _right(
+        "redis: not a cluster", not cluster, one, "use one primary: a script needs all keys in one"
     )
-    yield Check(
-        "redis: writable", info["role"] == "master", f"role {info['role']}; writes need the primary"
-    )
+    role = f"role {info['role']}"
+    yield _right("redis: writable", info["role"] == "master", role, "point REDIS_URL at the primary")
     aof = settings.get("appendonly"), settings.get("appendfsync")
-    yield Check(
+    yield _right(
         "redis: AOF",
         aof == ("yes", "always"),
-        f"appendonly {aof[0]}, appendfsync {aof[1]} (yes, always: a commit survives a power cut)",
+        f"appendonly {aof[0]}, appendfsync {aof[1]}",
+        "set appendonly yes and appendfsync always, or a power cut loses commits",
     )
     yield Check("redis: AOF replay", *replay(info, may_write))
-    policy = settings.get("maxmemory-policy")
-    yield Check(
-        "redis: noeviction", policy == "noeviction", f"{policy} (or features vanish under pressure)"
+    policy = str(settings.get("maxmemory-policy"))
+    mend = "set maxmemory-policy noeviction, or features vanish under pressure"
+    yield _right("redis: noeviction", policy == "noeviction", policy, mend)
+
+
+def _right(name: str, ok: bool, state: str, mend: str) -> Check:
+    """Return a check that tells what there is, and what to do where that is wrong."""
+    return Check(name, ok, state if ok else f"{state}; {mend}")
+
+
+def memory(info: dict[str, Any]) -> tuple[bool, str]:
+    """Return whether this server (INFO) has memory for more commits, and how much it uses."""
+    used, bound = int(info["used_memory"]), int(info.get("maxmemory") or 0)
+    machine = int(info.get("total_system_memory") or 0)  # INFO of a managed Redis may lack it
+    most = bound or machine
+    state = f"{used // 2**20} MB of {most // 2**20} MB used" if most else f"{used // 2**20} MB used"
+    if machine and bound > machine:
+        return False, (
+            f"maxmemory is {bound // 2**20} MB, and its machine has {machine // 2**20} MB: "
+            "lower maxmemory, or Redis is killed before it is full"
+        )
+    if most and most - used < max(ROOM, (1 - FULL) * most):
+        mend = "raise maxmemory" if bound else "give its machine more memory"
+        return False, f"{state}; {mend}, or the next commits are refused"
+    return True, state
+
+
+def apart(seconds: float | None) -> tuple[bool, str]:
+    """Return whether a clock that is so many seconds ahead of Redis' is right; None: not readable."""
+    if seconds is None:
+        return True, "not readable with this user"
+    if abs(seconds) <= APART:
+        return True, f"{abs(seconds):.1f} s apart"
+    side = "ahead of" if seconds > 0 else "behind"
+    return False, (
+        f"the clock of this machine is {abs(seconds):.1f} s {side} that of Redis; "
+        "synchronize both (timedatectl set-ntp true), or times of commits and of files are wrong"
     )
+
+
+def _ahead(store: Store) -> float | None:
+    """Return by how many seconds the clock here is ahead of Redis'; None where it may not be asked."""
+    before = time.time()
+    try:
+        seconds, micros = store.client.time()
+    except NoPermissionError:
+        return None
+    return (before + time.time()) / 2 - (int(seconds) + int(micros) / 1e6)
 
 
 def _format(store: Store) -> Check:

@@ -12,6 +12,7 @@ VERSION = "ingest:version"
 COMMIT = "ingest:commit"
 FILES = "ingest:files"
 FORMAT = "ingest:format"
+AUDIT = "ingest:audit"
 REBUILD = "ingest:rebuild"
 LEDGERS = "ledger:*"
 REBUILDS = "rebuild:*"
@@ -42,6 +43,7 @@ def table() -> list[tuple[str, str, str]]:
         ),
         (FILES, "hash", "path → record of the file, as JSON"),
         (FORMAT, "string", "the version of rules and keys that all of it was written with"),
+        (AUDIT, "string", "what the last audit found, as JSON: `at`, `version`, `differences`"),
         (ledger("<block>"), "string", "the counted companies of 65,536 CNPJ roots, as a roaring bitmap"),
         (REBUILD, "string", "the id of a rebuild that is under way or was interrupted"),
         (rebuild("<id>") + "…", "as above", "the keys that a rebuild fills until the switch"),

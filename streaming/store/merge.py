@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import uuid4
 
 from streaming.domain import catalogue, ledger
 from streaming.domain.catalogue import Write
@@ -31,7 +30,7 @@ def call(commit: Commit, key: Callable[[str], str]) -> tuple[list[str], bytes]:
     batch = {
         "expected": str(commit.base_version),
         "base": commit.base_commit,
-        "id": uuid4().hex,
+        "id": commit.id,
         "at": commit.at,
         "format": str(formats.FORMAT),
         "first": str(formats.FIRST),

@@ -1,10 +1,10 @@
 """Reading what is in Redis: the features, and the version that they are of."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from functools import wraps
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 from streaming.chunks import batched
 from streaming.domain import catalogue, features
@@ -16,11 +16,21 @@ from streaming.store import client, formats, keys
 from streaming.store.script_runner import naming
 
 RETRIES = 8  # about 10 seconds of a Redis that restarts or fails over
+PATIENCE = 30.0  # seconds for one reply
 KEYS_AT_ONCE = 1000
 
 P = ParamSpec("P")
 R = TypeVar("R")
 ReaderT = TypeVar("ReaderT", bound="Reader")
+
+
+class Moment(NamedTuple):
+    """What was in Redis at one moment: version, commit id, hashes by key, the scores of a ranking."""
+
+    version: int
+    commit: str
+    hashes: dict[str, dict[str, str]]
+    scores: dict[str, float]
 
 
 def answered(
@@ -44,10 +54,12 @@ class Reader:
     RedisRefused when it answers with an error.
     """
 
-    def __init__(self, url: str, settings: Settings, *, retries: int = RETRIES) -> None:
+    def __init__(
+        self, url: str, settings: Settings, *, retries: int = RETRIES, patience: float = PATIENCE
+    ) -> None:
         self.place = settings.redis_place
         self._prefix = settings.feature_prefix
-        self.client = client.connect(url, retries)
+        self.client = client.connect(url, retries, patience)
 
     def translated(self) -> AbstractContextManager[None]:
         """Raise our errors instead of the client's."""
@@ -67,7 +79,7 @@ class Reader:
             # MGET gives nothing for another kind of value; the merge would refuse it later.
             if number is None:
                 self.client.get(key)
-            return int(number or 0), (last or b"").decode()
+            return _position(number, last)
 
     @answered
     def format(self) -> int | None:
@@ -144,8 +156,25 @@ class Reader:
         """Return the members of a ranking with their scores, the highest first."""
         key = self.key(ranking.key)
         with naming(key):
-            pairs = self.client.zrange(key, 0, -1, desc=True, withscores=True)
-        return {text(member): float(score) for member, score in pairs}
+            return _scores(self.client.zrange(key, 0, -1, withscores=True))
+
+    @answered
+    def moment(self, names: Iterable[str], ranking: Ranking) -> Moment:
+        """
+        Return these hashes and the members of a ranking, all of one and the same version.
+
+        One transaction reads them, so whoever writes waits meanwhile: about 0.1 s for the features of
+        all municipalities with the months of two years.
+        """
+        names = list(names)
+        transaction = self.client.pipeline(transaction=True)
+        transaction.mget(self.key(keys.VERSION), self.key(keys.COMMIT))
+        transaction.zrange(self.key(ranking.key), 0, -1, withscores=True)
+        for name in names:
+            transaction.hgetall(self.key(name))
+        position, scores, *hashes = transaction.execute()
+        values = map(_texts, hashes)
+        return Moment(*_position(*position), dict(zip(names, values, strict=True)), _scores(scores))
 
     def _hashes(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the hashes of these names, by name in order."""
@@ -160,7 +189,7 @@ class Reader:
                 with naming(self.key(name)):
                     if isinstance(values, Exception):
                         raise values
-                hashes[name] = {text(field): text(value) for field, value in values.items()}
+                hashes[name] = _texts(values)
         return hashes
 
     @answered
@@ -183,6 +212,19 @@ class Reader:
 def text(value: bytes) -> str:
     """Return bytes of Redis as text, also where they are no UTF-8."""
     return value.decode(errors="surrogateescape")
+
+
+def _texts(values: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {text(field): text(value) for field, value in values.items()}
+
+
+def _scores(ascending: Sequence[tuple[bytes, Any]]) -> dict[str, float]:
+    """Return scores by member, the highest first; `desc=True` would be ZREVRANGE, one more right."""
+    return {text(member): float(score) for member, score in reversed(ascending)}
+
+
+def _position(number: bytes | None, last: bytes | None) -> tuple[int, str]:
+    return int(number or 0), (last or b"").decode()
 
 
 def _literal(text: str) -> str:

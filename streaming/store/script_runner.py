@@ -14,6 +14,7 @@ import msgpack
 import redis
 
 from streaming.errors import CityFeaturesError, Conflict, KeyRefused, RedisRefused
+from streaming.metrics import tally
 from streaming.store import formats
 
 
@@ -49,6 +50,7 @@ class Scripts:
 
     def _error(self, kind: str, key: str, detail: str) -> CityFeaturesError:
         if kind == "conflict":
+            tally.add(tally.CONFLICTS)
             return Conflict(f"{key!r} is {detail}, no longer what was expected")
         if kind == "format":
             return formats.refused(detail, self._place)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streaming import locks
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, mending
 
 LOG = "server.log"
 PID = "server.pid"
@@ -115,4 +115,5 @@ def last_warning(directory: Path, since: int) -> str:
 
 
 def _refused(path: Path, verb: str, error: OSError) -> EnvironmentRefused:
-    return EnvironmentRefused(f"{path} cannot be {verb}: {error.strerror}{ADVICE}")
+    advice = mending(error, ADVICE.removeprefix("; "))
+    return EnvironmentRefused(f"{path} cannot be {verb}: {error.strerror}; {advice}")

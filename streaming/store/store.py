@@ -1,14 +1,16 @@
 """Redis: the features, the ledger and the records of files, changed together or not at all."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 from streaming.chunks import batched
 from streaming.domain import ledger
 from streaming.domain.file import File
-from streaming.domain.records import Commit, Record, load, record_prefix
+from streaming.domain.records import Commit, LastAudit, Record, load, record_prefix
 from streaming.settings import Settings
 from streaming.store import keys, local_server, merge
-from streaming.store.reader import RETRIES, Reader, answered, text
+from streaming.store.reader import KEYS_AT_ONCE, PATIENCE, RETRIES, Reader, answered, text
 from streaming.store.script_runner import Scripts, naming, packed
 
 BLOCKS_AT_ONCE = 500
@@ -23,8 +25,10 @@ class Store(Reader):
     RedisRefused when it answers with an error.
     """
 
-    def __init__(self, url: str, settings: Settings, *, retries: int = RETRIES) -> None:
-        super().__init__(url, settings, retries=retries)
+    def __init__(
+        self, url: str, settings: Settings, *, retries: int = RETRIES, patience: float = PATIENCE
+    ) -> None:
+        super().__init__(url, settings, retries=retries, patience=patience)
         self._scripts = Scripts(self.client, self.place)
 
     @answered
@@ -68,6 +72,32 @@ class Store(Reader):
         return seen
 
     @answered
+    def ledger_bytes(self) -> int:
+        """Return how many bytes the blocks of the ledger have together."""
+        total = 0
+        for chunk in batched(sorted(self.keys(keys.LEDGERS)), KEYS_AT_ONCE):
+            pipeline = self.client.pipeline(transaction=False)
+            for name in chunk:
+                pipeline.strlen(self.key(name))
+            total += sum(pipeline.execute())
+        return total
+
+    @answered
+    def last_audit(self) -> LastAudit | None:
+        """Return what the last audit found; None where there was none."""
+        key = self.key(keys.AUDIT)
+        with naming(key):
+            stored = self.client.get(key)
+            return None if stored is None else LastAudit(**json.loads(stored))
+
+    @answered
+    def note_audit(self, audit: LastAudit) -> None:
+        """Keep what an audit found; raises KeyRefused where the key holds another kind of value."""
+        key = self.key(keys.AUDIT)
+        with naming(key):  # with GET, a value of another kind is an error and stays
+            self.client.set(key, json.dumps(asdict(audit)), get=True)
+
+    @answered
     def merge(self, commit: Commit) -> int:
         """
         Apply one batch: features, ledger and records together, or nothing.
@@ -96,11 +126,11 @@ class Store(Reader):
         return self._scripts.run(name, names, argument)
 
 
-def connect(settings: Settings, *, retries: int = RETRIES) -> Store:
+def connect(settings: Settings, *, retries: int = RETRIES, patience: float = PATIENCE) -> Store:
     """Return the store of these settings, on the embedded server where no URL is set."""
     secret = settings.redis_url
     url = secret.get_secret_value() if secret is not None else local_server.url(settings.redis_dir)
-    return Store(url, settings, retries=retries)
+    return Store(url, settings, retries=retries, patience=patience)
 
 
 def revive(settings: Settings) -> None:
