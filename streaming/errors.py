@@ -20,7 +20,10 @@ CityFeaturesError
         └── Stopped           SIGTERM or SIGINT stopped the work before its end
 """
 
+import errno
 from signal import SIGTERM
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class CityFeaturesError(Exception):
@@ -92,3 +95,8 @@ class Stopped(RunFailed):
     """The work was told to stop before its end, by `signal`; what was committed stays."""
 
     signal: int = SIGTERM
+
+
+def mending(error: OSError, otherwise: str) -> str:
+    """Return what to do about a path that cannot be written: make room if the disk is full."""
+    return "make room there" if error.errno in _FULL else otherwise

@@ -20,7 +20,7 @@ from typing import IO
 
 import structlog
 
-from streaming.errors import EnvironmentRefused, Stopped
+from streaming.errors import EnvironmentRefused, Stopped, mending
 from streaming.settings import Settings
 
 POLL = 0.05
@@ -102,6 +102,19 @@ def no_rebuild(settings: Settings) -> Iterator[bool]:
         yield try_lock(lock.fileno())
 
 
+def is_held(settings: Settings, name: str) -> bool:
+    """
+    Return whether a process holds the checkpoint of this name; nothing is made or kept locked.
+
+    A lock that cannot be looked at counts as free: then a run would be needed, and says what is wrong.
+    """
+    try:
+        with (settings.checkpoints / f".{name}.lock").open() as lock:
+            return not try_lock(lock.fileno(), shared=True)
+    except OSError:
+        return False
+
+
 @contextmanager
 def _held(
     settings: Settings, name: str, stop: threading.Event, message: str, *, shared: bool = False
@@ -124,5 +137,5 @@ def _opened(settings: Settings, name: str) -> IO[str]:
 def _refused(directory: Path, error: OSError) -> EnvironmentRefused:
     return EnvironmentRefused(
         f"checkpoints {directory} cannot be written: {error.strerror}; "
-        "make it writable or set CHECKPOINTS"
+        f"{mending(error, 'make it writable')} or set CHECKPOINTS"
     )

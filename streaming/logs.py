@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from uuid import uuid4
 
 import structlog
 
@@ -10,7 +11,19 @@ from streaming.streams import takes_unicode
 
 
 def configure(settings: Settings) -> None:
-    """Write logs as the settings say; results stay alone on stdout."""
+    """
+    Write logs as the settings say; results stay alone on stdout.
+
+    Every line has the id of the run: RUN_ID, or eight random characters.
+    """
+    run = settings.run_id or uuid4().hex[:8]
+
+    def name_run(
+        _logger: object, _level: str, line: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        # No context variable: threads that Spark's callbacks come in on would not have it.
+        return {**line, "run": run}
+
     renderer: structlog.typing.Processor
     if settings.log_format == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=not takes_unicode(sys.stderr))
@@ -18,6 +31,7 @@ def configure(settings: Settings) -> None:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
     structlog.configure(
         processors=[
+            name_run,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,

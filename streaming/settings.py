@@ -112,6 +112,19 @@ class Settings(BaseSettings):
         ),
         Field(description="Spark's master: local[*], spark://host:port, yarn or k8s://…"),
     ] = "local[*]"
+    metrics_host: Annotated[
+        str,
+        StringConstraints(min_length=1),
+        Field(description="the address of run --follow --metrics-port"),
+    ] = "127.0.0.1"
+    metrics_textfile: Annotated[
+        Path | None, Field(description="the file that a run writes its metrics to (….prom)")
+    ] = None
+    metrics_pushgateway: Annotated[
+        str | None,
+        StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s@]+$"),
+        Field(description="URL of the Pushgateway that a run pushes its metrics to"),
+    ] = None
     log_format: Annotated[
         Literal["console", "json"], BeforeValidator(_choice), Field(description="how logs are written")
     ] = "console"
@@ -120,6 +133,11 @@ class Settings(BaseSettings):
         BeforeValidator(_choice),
         Field(description="what is logged"),
     ] = "info"
+    run_id: Annotated[
+        str | None,
+        StringConstraints(strip_whitespace=True, max_length=250),
+        Field(description="the run in each line of the log; unset: eight random characters"),
+    ] = None
 
     @field_validator("*", mode="before")
     @classmethod

@@ -17,10 +17,12 @@ import typer
 from streaming.app import (
     completion,
     feature_commands,
+    panel_commands,
     process,
     quality_commands,
     receita_commands,
     redis_commands,
+    status_commands,
     tables,
     version,
 )
@@ -33,9 +35,10 @@ from streaming.jobs import run as run_job
 from streaming.landing import quarantine
 from streaming.pipeline.backlog import waiting
 from streaming.store.store import connect
+from streaming.version import NAME
 
 app = typer.Typer(
-    name=version.NAME,
+    name=NAME,
     cls=Commands,
     help="Exact features per city from CSV files of new companies: each company counts once.",
     epilog="Settings come from the environment or .env; docs/settings.md lists them.",
@@ -45,8 +48,10 @@ app = typer.Typer(
 )
 app.add_typer(redis_commands.app, name="redis")
 app.add_typer(feature_commands.app)
+app.add_typer(status_commands.app)
 app.add_typer(quality_commands.app)
 app.add_typer(receita_commands.app)
+app.add_typer(panel_commands.app)
 
 
 @app.callback()
@@ -89,16 +94,28 @@ def drop(
 
 @app.command(
     epilog=examples(
-        "city-features run", "city-features run --json", "LOG_FORMAT=json city-features run --follow"
+        "city-features run",
+        "city-features run --json",
+        "LOG_FORMAT=json city-features run --follow --metrics-port 9464",
     )
 )
 def run(
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay, and ingest what comes, until SIGTERM or Ctrl-C.")
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="With --follow: serve /metrics, /healthz and /readyz there (0: any)."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Ingest the new files of the landing zone into Redis."""
+    if metrics_port is not None and not follow:
+        raise typer.BadParameter(
+            "goes with --follow; a run that ends has METRICS_TEXTFILE", param_hint="--metrics-port"
+        )
     settings = configured()
     started = time.monotonic()
     store = connect(settings)
@@ -107,7 +124,7 @@ def run(
     ended_by = None
     try:
         with progress(settings, "ingesting", accounting.add) as report:
-            ended_by = run_job.run(settings, store, report, follow=follow)
+            ended_by = run_job.run(settings, store, report, follow=follow, metrics_port=metrics_port)
     except KeyRefused as error:
         if not accounting.outcomes:
             raise
@@ -127,34 +144,6 @@ def run(
         tables.stopped(ended_by.name, len(unfinished))
         raise typer.Exit(128 + ended_by)
     raise typer.Exit(1 if accounting.is_failed else 0)
-
-
-@app.command(epilog=examples("city-features status", "city-features status --json"))
-def status(as_json: Json = False) -> None:
-    """Show what was ingested or rejected, what waits, and how fresh it is."""
-    from streaming.jobs import status as job
-
-    settings = configured()
-    document = asdict(job.status(settings, connect(settings, retries=1)))
-    emit(document) if as_json else tables.status(document)
-
-
-@app.command(epilog=examples("city-features check && city-features run"))
-def check(as_json: Json = False) -> None:
-    """
-    Check what a run needs; exits 1 if anything is missing.
-
-    Java and Spark, the temporary directory, open files, the directories, Redis and its settings.
-    """
-    from streaming.jobs import checks as job
-
-    checks = job.run(configured())
-    ok = all(c.ok for c in checks)
-    if as_json:
-        emit({"ok": ok, "checks": [asdict(c) for c in checks]})
-    else:
-        tables.checks(checks)
-    raise typer.Exit(0 if ok else 1)
 
 
 @app.command("quarantine", epilog=examples("city-features quarantine novas.csv"))

@@ -152,6 +152,7 @@ def ranking(
     epilog=examples(
         "city-features crescimento",
         "city-features crescimento --meses 6 --estado SP",
+        "city-features crescimento --por-estado",
         "city-features crescimento --base anterior --csv",
     )
 )
@@ -167,17 +168,25 @@ def crescimento(
         typer.Option(metavar="AAAA-MM", help="The last month; else the last complete one of the data."),
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many; else all.")] = None,
+    states: Annotated[
+        bool, typer.Option("--por-estado", help="The states instead of the municipalities.")
+    ] = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """
-    Show which municipalities grow, by the growth that is certain at 95 %.
+    Show which municipalities, or states, grow, by the growth that is certain at 95 %.
 
     The openings of the last complete months (a) against those before (b). Of the last month in the
     data nobody knows whether it is complete, so it is left out.
     """
     result = growth_job.crescimento(
-        connected(), months=meses, estado=estado, adjacent=base == "anterior", last=_month(ate)
+        connected(),
+        months=meses,
+        estado=estado,
+        adjacent=base == "anterior",
+        last=_month(ate),
+        states=states,
     )
     places = result.lugares[:top]
     if as_json:

@@ -1,24 +1,12 @@
-"""The version of the program."""
-
-import importlib.metadata
-import tomllib
-from pathlib import Path
+"""The option `--version`."""
 
 import typer
 
-NAME = "city-features"
-
-
-def version() -> str:
-    """Return that of the checkout that this runs from, else that of the installed package."""
-    checkout = Path(__file__).parents[2] / "pyproject.toml"
-    if checkout.is_file():  # the metadata of an editable install may be older
-        return str(tomllib.loads(checkout.read_text("utf-8"))["project"]["version"])
-    return importlib.metadata.version(NAME)
+from streaming.version import NAME, version
 
 
 def show(wanted: bool) -> None:
-    """Print the version and end, for the option `--version`."""
+    """Print the version and end."""
     if wanted:
         typer.echo(f"{NAME} {version()}")
         raise typer.Exit

@@ -8,13 +8,15 @@ records also tell which instants of a key that explains (`instants`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import structlog
 from pyspark.sql import SparkSession
 
 from streaming.domain import catalogue
-from streaming.domain.records import Record
+from streaming.domain.records import LastAudit, Record
 from streaming.domain.results import Audit, Difference
-from streaming.errors import Conflict
+from streaming.errors import CityFeaturesError, Conflict
 from streaming.jobs import instants
 from streaming.jobs.lifetime import LazySpark
 from streaming.jobs.recount import Hashes, Recount
@@ -23,6 +25,8 @@ from streaming.settings import Settings
 from streaming.store.store import Store
 
 ATTEMPTS = 50
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.audit")
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,24 @@ class Snapshot:
 
 
 def audit(settings: Settings, store: Store) -> Audit:
-    """Compare the features in Redis with what the files add up to, as `compare` does."""
+    """
+    Compare the features in Redis with what the files add up to, as `compare` does.
+
+    Redis keeps instant, version and number of differences, for metrics; where it does not let this user
+    write, the log has a warning.
+    """
     with LazySpark(settings) as start:
-        return compare(settings, store, start)
+        result = compare(settings, store, start)
+    now = datetime.now(UTC).isoformat()
+    try:
+        store.note_audit(LastAudit(now, result.version, len(result.differences)))
+    except CityFeaturesError as error:
+        log.warning(
+            "result of the audit not kept for metrics: it is right all the same",
+            reason=str(error),
+            action="let this user SET ingest:audit in Redis",
+        )
+    return result
 
 
 def compare(settings: Settings, store: Store, start: Callable[[], SparkSession]) -> Audit:

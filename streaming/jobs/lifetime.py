@@ -61,6 +61,14 @@ class LazySpark:
                 raise Stopped("stopped while Spark started; nothing was begun") from None
         return self._session
 
+    def has_ended(self) -> bool:
+        """Return whether Spark was started here and its JVM is gone."""
+        if self._session is None:
+            return False
+        from streaming.spark import session
+
+        return not session.is_alive()
+
     def _start(self) -> "SparkSession":
         starting = jvm.start() if self._settings.spark_master.startswith("local") else None
         try:

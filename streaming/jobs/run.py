@@ -1,14 +1,16 @@
 """The job `run`: ingest what waits, or follow what comes. Spark is started only when there is work."""
 
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 
 from streaming import locks
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, RedisUnavailable, RunFailed, Stopped
+from streaming.jobs import monitor
 from streaming.jobs.lifetime import LazySpark, Stop
 from streaming.pipeline import archive
 from streaming.pipeline.backlog import waiting
@@ -21,36 +23,83 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.run")
 
 
 def run(
-    settings: Settings, store: Store, report: Callable[[list[Outcome]], None], *, follow: bool
+    settings: Settings,
+    store: Store,
+    report: Callable[[list[Outcome]], None],
+    *,
+    follow: bool,
+    metrics_port: int | None = None,
 ) -> signal.Signals | None:
     """
     Ingest what waits and, to follow, what comes, until SIGTERM or SIGINT.
+
+    Args:
+        metrics_port: where to serve metrics and health meanwhile; only to follow.
 
     Returns:
         The signal that ended it, None where it ended by itself.
 
     Raises:
+        EnvironmentRefused: the port is taken; nothing was begun.
         FormatRefused: Redis was filled by another version of the service; nothing was written.
     """
     stop = Stop()
     stop.listen()
-    name = "follow" if follow else "run"
-    with suppress(Stopped), locks.checkpoint(settings, name, stop) as checkpoint:
-        _tidy(settings, store, stop, follow=follow)
-        if not follow and not waiting(settings, store):
-            return None
-        with LazySpark(settings, stop) as start:
-            spark = start()
-            from streaming.pipeline.stream import Stream
-
-            stream = Stream(spark, store, settings, stop, report)
-            try:
-                (stream.follow if follow else stream.run_available)(checkpoint)
-            except RunFailed as error:
-                if not stop.is_set():
-                    raise
-                log.info("failed while it was being stopped", why=str(error))
+    with suppress(Stopped), LazySpark(settings, stop) as start:
+        if follow:
+            following = threading.Event()
+            with monitor.served(settings, metrics_port, start, following):
+                _follow(settings, store, report, start, stop, following)
+        else:
+            with monitor.exported(settings):
+                _run_available(settings, store, report, start, stop)
     return stop.number
+
+
+def _follow(
+    settings: Settings,
+    store: Store,
+    report: Callable[[list[Outcome]], None],
+    start: LazySpark,
+    stop: Stop,
+    following: threading.Event,
+) -> None:
+    with locks.checkpoint(settings, "follow", stop) as checkpoint:
+        _tidy(settings, store, stop, follow=True)
+        spark = start()
+        from streaming.pipeline.stream import Stream
+
+        with _ending(stop):
+            Stream(spark, store, settings, stop, report, following).follow(checkpoint)
+
+
+def _run_available(
+    settings: Settings,
+    store: Store,
+    report: Callable[[list[Outcome]], None],
+    start: LazySpark,
+    stop: Stop,
+) -> None:
+    with locks.checkpoint(settings, "run", stop) as checkpoint:
+        _tidy(settings, store, stop, follow=False)
+        if not waiting(settings, store):
+            return
+        spark = start()
+        from streaming.pipeline.stream import Stream
+
+        with _ending(stop):
+            Stream(spark, store, settings, stop, report).run_available(checkpoint)
+
+
+@contextmanager
+def _ending(stop: Stop) -> Iterator[None]:
+    """Log, not raise, a failure of what was being stopped."""
+    try:
+        yield
+    except RunFailed as error:
+        if not stop.is_set():
+            raise
+        log.info("failed while it was being stopped", why=str(error))
 
 
 def _tidy(settings: Settings, store: Store, stop: Stop, *, follow: bool) -> None:

@@ -1,9 +1,11 @@
 """The job `status`: the landing zone against the records in Redis."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from streaming.domain import suggestions
 from streaming.domain.catalogue import COMPANIES
+from streaming.domain.records import Record
 from streaming.domain.results import COUNTS, Backlog, Format, Freshness, Status
 from streaming.domain.suggestions import UnknownPlaces
 from streaming.landing import local
@@ -17,7 +19,17 @@ FIRST = 10
 
 def status(settings: Settings, store: Store) -> Status:
     """Return what was ingested, what waits and how fresh the features are."""
-    records = store.records()
+    return of(settings, store, store.version(), store.records(), _scores(settings, store))
+
+
+def of(
+    settings: Settings,
+    store: Store,
+    version: int,
+    records: Mapping[str, Record],
+    scores: Mapping[str, float],
+) -> Status:
+    """Return the status at a version with these records and these companies by place."""
     behind = waiting(settings, store)
     last = max((r.at for r in records.values()), default=None)
     now = datetime.now(UTC)
@@ -35,9 +47,9 @@ def status(settings: Settings, store: Store) -> Status:
             oldest_waiting_seconds=None if oldest is None else round(now.timestamp() - oldest / 1e9, 3),
         ),
         rows={count: sum(getattr(r, count) for r in records.values()) for count in COUNTS},
-        version=store.version(),
+        version=version,
         format=Format(store.format(), formats.FORMAT),
-        unrecognised=unrecognised(settings, store, FIRST),
+        unrecognised=suggestions.unknown(scores, FIRST),
         landing_zone=str(settings.landing_zone),
         redis=store.place,
     )
@@ -49,8 +61,22 @@ def unrecognised(settings: Settings, store: Store, most: int | None) -> UnknownP
 
     With MUNICIPIOS=off there are none: then names are kept as they are spelled, on purpose.
     """
-    scores = {} if settings.municipios == "off" else store.scores(COMPANIES)
-    return suggestions.unknown(scores, most)
+    return suggestions.unknown(_scores(settings, store), most)
+
+
+def _scores(settings: Settings, store: Store) -> dict[str, float]:
+    return {} if settings.municipios == "off" else store.scores(COMPANIES)
+
+
+def stale(freshness: Freshness, limit: timedelta) -> str | None:
+    """Return, in one line, what of this is older than the limit; None where nothing is."""
+    if freshness.seconds_since is None:
+        return "nothing was ever committed"
+    commit = timedelta(seconds=round(freshness.seconds_since))
+    oldest = timedelta(seconds=round(freshness.oldest_waiting_seconds or 0))
+    old = [f"the last commit is {commit} old"] if commit > limit else []
+    old += [f"the oldest waiting file is {oldest} old"] if oldest > limit else []
+    return f"{' and '.join(old)}, more than {limit}" if old else None
 
 
 def _timestamp(instant: str) -> float:

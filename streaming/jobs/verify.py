@@ -38,13 +38,13 @@ def run(
     records = store.records()
     # After the records: what another writer commits meanwhile is in the features at least.
     features = store.features()
-    return verify(records, features, store.version(), start, dropped, uncounted)
+    return verify(records, features, store.position(), start, dropped, uncounted)
 
 
 def verify(
     records: Mapping[str, Record],
     features: Sequence[Features],
-    version: int,
+    position: tuple[int, str],
     start: datetime,
     dropped: str | None,
     uncounted: Sequence[Outcome],
@@ -55,7 +55,8 @@ def verify(
     read_before = {p: r for p, r in records.items() if p == path and p not in files}
     return Verification(
         totals={count: sum(getattr(r, count) for r in files.values()) for count in COUNTS},
-        version=version,
+        version=position[0],
+        commit=position[1],
         files=files,
         latest=latest(features),
         wrong=unconserved(files) + differences(features, records, start),
@@ -69,6 +70,25 @@ def accounting(result: Verification) -> dict[str, Any]:
     """Return the accounting of a run as a document: sums, version, records of its first files."""
     files = [{"file": path, **asdict(record)} for path, record in result.files.items()]
     return {**result.totals, "version": result.version, "files": files[:NAMED]}
+
+
+def news(result: Verification, announced: Mapping[str, Any]) -> dict[str, Any] | None:
+    """
+    Return what consumers of the features have to know after a run; None if nothing was committed.
+
+    Args:
+        result: what the run left in Redis.
+        announced: what they were told last: a document that this function returned, or an empty one.
+
+    Returns:
+        The number and the id of the last commit, and the accounting of the run: rows `read`, `new`,
+        `duplicates` and `rejected`, and how many `files` it committed. Commits between the runs (of
+        `--follow`, of a run that failed) are news as well; their rows are not in the accounting.
+    """
+    if result.commit in ("", announced.get("commit")):
+        return None
+    position = {"version": result.version, "commit": result.commit}
+    return {**position, **result.totals, "files": len(result.files)}
 
 
 def refusal(result: Verification) -> str | None:

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
-from streaming.errors import EnvironmentRefused
+from streaming.errors import EnvironmentRefused, mending
 
 UTF8 = "utf-8"
 NAME_BYTES = 200
@@ -44,7 +44,8 @@ def write(quarantine_dir: Path, file: str, rows: Iterable[tuple[str, str]], enco
     except OSError as error:
         raise EnvironmentRefused(
             f"quarantine {quarantine_dir} cannot be written: {error.strerror}; "
-            "nothing was counted. Make it writable or set QUARANTINE, then run again"
+            f"nothing was counted: {mending(error, 'make it writable')} or set QUARANTINE, "
+            "then run again"
         ) from None
 
 

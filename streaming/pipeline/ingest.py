@@ -6,7 +6,8 @@ is halved until the file that makes it fail is alone; the others are counted.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -19,11 +20,12 @@ from pyspark.sql import SparkSession
 from streaming.domain import ledger
 from streaming.domain.file import File
 from streaming.domain.records import At, Commit, Record
-from streaming.domain.results import COUNTS, Outcome
+from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.landing.local import stat_file
 from streaming.pipeline import warmup
 from streaming.pipeline.batch import Batch
+from streaming.pipeline.journal import Journal, Moments
 from streaming.reading.messages import Report, Rules
 from streaming.settings import Settings
 from streaming.spark import session
@@ -51,6 +53,7 @@ class Ingest:
         self._quarantine_dir = settings.quarantine_dir.absolute()
         self.turn = threading.RLock()
         """Held while a batch is being ingested."""
+        self.journal = Journal()
         self.refused: dict[str, KeyRefused] = {}
         """By path, the files that failed because of a key in Redis, which a person has to move."""
 
@@ -93,9 +96,8 @@ class Ingest:
         if isinstance(error, KeyRefused):
             self.refused[file.path] = error
         reason = _cause(error)
-        log.error("file failed", file=file.path, reason=reason)
         log.debug("file failed", file=file.path, exc_info=error)
-        return Outcome(file.path, 0, 0, 0, 0, "failed", reason)
+        return self._unread(file.path, "failed", reason)
 
     def _retried(self, files: list[File]) -> list[Outcome]:
         sent: dict[str, Record] = {}
@@ -118,44 +120,63 @@ class Ingest:
         committed = {p: r for p, r in records.items() if sent.get(p) == r}
         unrecorded = [f for f in files if not (f.path in records and records[f.path].is_of(f))]
         outcomes = [_outcome(path, record) for path, record in committed.items()]
-        if not unrecorded:
-            return outcomes
-        at = datetime.now(UTC)
+        if unrecorded:
+            outcomes += self._commit(unrecorded, records, (version, commit_id), sent)
+        self.journal.recovered(committed)
+        return outcomes
+
+    def _commit(
+        self,
+        files: list[File],
+        records: Mapping[str, Record],
+        position: tuple[int, str],
+        sent: dict[str, Record],
+    ) -> list[Outcome]:
+        """Read files and commit them against this position; `sent` keeps what was sent to Redis."""
+        version, commit_id = position
+        at, begun = datetime.now(UTC), time.monotonic()
         rules = Rules.of(self._settings, at)
         with closing(
-            Batch(self._spark, unrecorded, rules, self._landing_zone, self._quarantine_dir)
+            Batch(self._spark, files, rules, self._landing_zone, self._quarantine_dir)
         ) as batch:
             reports, companies = batch.report.reports, batch.report.companies
-            counted = [f.path for f in unrecorded if reports[f.path].outcome == "read"]
+            counted = [f.path for f in files if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
                 (companies[path] for path in counted),
                 self._store.companies(ledger.blocks(companies.values())),
             )
             by_path = dict(zip(counted, verdicts, strict=True))
             increments = batch.increments(by_path)
+        read = time.monotonic()
         new = {path: verdict.new for path, verdict in by_path.items()}
         new_records = {
             file.path: _record(
                 file, reports[file.path], new, records, (version + 1, at.isoformat()), order
             )
-            for order, file in enumerate(unrecorded)
+            for order, file in enumerate(files)
             if reports[file.path].outcome in ("read", "rejected")
         }
-        # A changed file gets no record, so the next look finds it; other failures are reported.
-        outcomes += [
-            _unread(file.path, reports[file.path])
-            for file in unrecorded
-            if reports[file.path].outcome in ("unreadable", "failed")
-        ]
         # Tasks may end long before this commit: look at the files once more, as late as possible.
-        self._require_unchanged(f for f in unrecorded if f.path in new_records)
+        self._require_unchanged(f for f in files if f.path in new_records)
         if new_records:
             sent.update(new_records)
             commit = Commit(version, at.isoformat(), increments, grown, new_records, commit_id)
-            self._store.merge(commit)
-            for path, record in new_records.items():
-                _log_outcome(path, record, reports[path])
-        return outcomes + [_outcome(path, record) for path, record in new_records.items()]
+            new_version = self._store.merge(commit)
+            moments = Moments(begun, read, time.monotonic())
+            self.journal.committed(commit, new_version, reports, moments)
+        # A changed file gets no record, so the next look finds it; other failures are reported.
+        unread = [
+            self._unread(file.path, reports[file.path].outcome, reports[file.path].reason)
+            for file in files
+            if reports[file.path].outcome in ("unreadable", "failed")
+        ]
+        return unread + [_outcome(path, record) for path, record in new_records.items()]
+
+    def _unread(self, path: str, state: str, reason: str | None) -> Outcome:
+        """Note that a file was not read, and return its outcome."""
+        outcome = Outcome(path, 0, 0, 0, 0, state, reason)
+        self.journal.failed(outcome)
+        return outcome
 
     def _require_unchanged(self, files: Iterable[File]) -> None:
         """Raise FileChanged if a file is not what was read: its sums must not be committed."""
@@ -194,13 +215,6 @@ def _record(
     )
 
 
-def _unread(path: str, report: Report) -> Outcome:
-    """Log that a file was not read, and return its outcome."""
-    message = "file cannot be read now" if report.outcome == "unreadable" else "file failed"
-    log.error(message, file=path, reason=report.reason)
-    return Outcome(path, 0, 0, 0, 0, report.outcome, report.reason)
-
-
 def _outcome(path: str, r: Record) -> Outcome:
     return Outcome(path, r.read, r.new, r.duplicates, r.rejected, r.state, r.reason)
 
@@ -210,25 +224,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, CityFeaturesError | PySparkException | Py4JError):
         return session.cause(error)
     return f"{type(error).__name__}: {session.cause(error)}"
-
-
-def _log_outcome(path: str, record: Record, report: Report) -> None:
-    counts = {count: getattr(record, count) for count in COUNTS}
-    if record.state == "rejected":
-        log.warning("file rejected", file=path, reason=record.reason)
-        return
-    if report.extra:
-        log.warning("columns ignored", file=path, columns=report.extra)
-    if report.wrong_digits:
-        log.warning("CNPJs with wrong check digits", file=path, rows=report.wrong_digits)
-    if report.unrecognised:
-        log.warning("cities that are no municipality", file=path, rows=report.unrecognised)
-    if report.mangled:
-        log.warning(
-            "cities that look wrongly decoded",
-            file=path,
-            rows=report.mangled,
-            example=report.mangled_example,
-        )
-    write: Callable[..., None] = log.warning if record.rejected else log.info
-    write("file ingested", file=path, **counts)

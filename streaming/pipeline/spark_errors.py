@@ -5,8 +5,11 @@ Spark's errors tell a user nothing about the files or about what to do, and a de
 several errors of the connection to it.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
@@ -32,3 +35,13 @@ def translated() -> Iterator[None]:
         if not session.is_alive():
             raise SparkEnded from error
         raise RunFailed(f"{session.cause(error)} (nothing of this batch was written)") from error
+
+
+def stream_failed(why: str, checkpoints: Path) -> RunFailed:
+    """Return the error of a stream that failed, with what to do about it."""
+    if os.strerror(errno.ENOSPC) in why:  # Java has the words of the system too
+        return RunFailed(f"{why}; make room, then run again: what was committed stays")
+    return RunFailed(
+        f"{why}; what was committed stays, and the next run goes on from there. "
+        f"If it stays, delete {checkpoints}: nothing is lost with it"
+    )

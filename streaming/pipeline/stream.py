@@ -20,7 +20,7 @@ from streaming.domain.file import File
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
 from streaming.landing import local
-from streaming.pipeline import archive, spark_errors, spark_jobs, warmup
+from streaming.pipeline import archive, query, spark_errors, warmup
 from streaming.pipeline.aside import Aside
 from streaming.pipeline.backlog import waiting
 from streaming.pipeline.ingest import Ingest
@@ -46,12 +46,14 @@ class Stream:
         settings: Settings,
         stop: threading.Event,
         report: Callable[[list[Outcome]], None],
+        following: threading.Event | None = None,
     ) -> None:
         self._spark = spark
         self._store = store
         self._settings = settings
         self._stop = stop
         self._report = report
+        self._following = following or threading.Event()
         self._ingest = Ingest(spark, store, settings)
         self._settling = Settling(settings.landing_zone, settings.settle_seconds)
         self._unsettled: set[str] = set()
@@ -91,11 +93,11 @@ class Stream:
     def _drain(self, checkpoint: Path) -> RunFailed | None:
         """Have the stream ingest what it finds; return its failure if files can be found without it."""
         try:
-            if query := self._start(checkpoint, follow=False):
+            if running := self._start(checkpoint, follow=False):
                 with spark_errors.translated():
-                    while query.isActive and not self._stop.wait(POLL):
+                    while running.isActive and not self._stop.wait(POLL):
                         pass
-                self._end(query)
+                self._end(running)
         except SparkEnded:
             raise
         except RunFailed as error:
@@ -107,44 +109,44 @@ class Stream:
         """
         Ingest the files that exist and those that arrive, until `stop` is set.
 
-        It waits while Redis, the landing zone or the stream fails, however long that lasts.
+        It waits while Redis, the landing zone or the stream fails, however long that lasts. It sets
+        `following`, once, when it looks for files for the first time.
 
         Raises:
             CityFeaturesError: it failed from the start, and waiting would not help.
             SparkEnded: Spark's JVM has ended.
         """
         outage = Outage(self._stop)
-        is_following = False
         self._aside.seconds = self._settings.reconcile_seconds
         while not self._stop.is_set():
             try:
                 revive(self._settings)
                 self._reconcile()
-                if not is_following and self._settings.spark_master.startswith("local"):
+                if not self._following.is_set() and self._settings.spark_master.startswith("local"):
                     warmup.rehearse(self._spark)  # its file is on this machine only
-                query = self._start(checkpoint, follow=True)
+                running = self._start(checkpoint, follow=True)
                 outage.over()
-                if not is_following:
+                if not self._following.is_set():
                     log.info("following", landing_zone=str(self._settings.landing_zone))
-                is_following = True
-                self._watch(query)
+                self._following.set()
+                self._watch(running)
             except SparkEnded:
                 raise
             except CityFeaturesError as error:
-                if not (is_following or is_outage(error)):
+                if not (self._following.is_set() or is_outage(error)):
                     raise
                 outage.wait(error)
 
-    def _watch(self, query: StreamingQuery | None) -> None:
+    def _watch(self, running: StreamingQuery | None) -> None:
         """Reconcile beside the stream until it fails or `stop` is set; then end the stream."""
         self._error = None
-        seconds = self._settings.reconcile_seconds if query else LISTING_SECONDS
+        seconds = self._settings.reconcile_seconds if running else LISTING_SECONDS
         due = time.monotonic() + seconds
         # Without a stream: try to start one again then.
         restart = time.monotonic() + self._settings.reconcile_seconds
         try:
             while not self._stop.wait(POLL) and (
-                self._is_active(query) if query else time.monotonic() < restart
+                self._is_active(running) if running else time.monotonic() < restart
             ):
                 if not session.is_alive():
                     raise SparkEnded
@@ -152,8 +154,8 @@ class Stream:
                     self._reconcile()
                     due = time.monotonic() + seconds
         finally:
-            if query:
-                self._end(query)
+            if running:
+                self._end(running)
 
     def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
         """Start the stream; return None where Spark would fail, or follow links in a loop."""
@@ -167,31 +169,20 @@ class Stream:
                     directories=closed[:10],
                 )
             return None
-        try:
-            spark_jobs.pattern(landing_zone)
-            location = spark_jobs.location(checkpoint)
-        except ValueError as error:
-            log.warning("Spark cannot look here: files are looked for once a second", why=str(error))
-            return None
-        # A micro-batch is unbounded: `_ingest_settled` cuts it into batches after it left out files that
-        # have a record. Bounded by Spark, a batch could be full of files that were ingested before.
-        with spark_errors.translated():
-            landed = spark_jobs.landed(self._spark, landing_zone)
-            stream = landed.writeStream.foreachBatch(self._ingest_discovered)
-            stream = stream.option("checkpointLocation", location)
-            if follow:
-                return stream.trigger(processingTime="50 milliseconds").start()
-            return stream.trigger(availableNow=True).start()
+        return query.start(self._spark, landing_zone, checkpoint, self._ingest_discovered, follow=follow)
 
     def _ingest_discovered(self, discovered: DataFrame, _: int) -> None:
         """Ingest what Spark discovered; the reconcile pass finds whatever is left out here."""
+        at = time.monotonic()
         try:
             # A set of names: Spark also discovers files in directories below, with the same names.
             names = {row.path.rpartition("/")[2] for row in discovered.collect()}
             present = (local.stat_file(self._settings.landing_zone, name) for name in names)
             files = sorted(f for f in present if f and local.is_ingestable(f.path))
             recorded = self._store.recorded(files)
-            self._ingest_settled([f for f in files if f.path not in recorded])
+            unrecorded = [f for f in files if f.path not in recorded]
+            self._ingest.journal.discovered(unrecorded, at)
+            self._ingest_settled(unrecorded)
         except BaseException as error:
             self._error = error
             raise
@@ -199,7 +190,9 @@ class Stream:
     def _reconcile(self) -> list[str]:
         """Ingest the files without a record; return those that are still being written."""
         unsettled_before = set(self._unsettled)
+        at = time.monotonic()
         unrecorded = waiting(self._settings, self._store)
+        self._ingest.journal.listed(unrecorded, at)
         self._aside.keep(unrecorded)
         unsettled = self._ingest_settled(unrecorded)
         # Those that this pass did not meet are gone, or another run counted them.
@@ -220,29 +213,28 @@ class Stream:
                     if not cluster.is_local(settings.spark_master):
                         rejected = [o.file for o in outcomes if o.rejected]
                         cluster.warn_unseen(settings.quarantine_dir, rejected)
-                    archive.sweep(settings, self._store)
+                    begun = time.monotonic()
+                    self._ingest.journal.archived(archive.sweep(settings, self._store), begun)
             except Stopped:
                 break
             self._aside.note(batch, outcomes)
             self._report(outcomes)
         return sorted(unsettled)
 
-    def _is_active(self, query: StreamingQuery) -> bool:
+    def _is_active(self, running: StreamingQuery) -> bool:
         with spark_errors.translated():
-            return query.isActive
+            return running.isActive
 
-    def _end(self, query: StreamingQuery) -> None:
+    def _end(self, running: StreamingQuery) -> None:
         """Stop the query after the batch in hand, and raise what made it fail."""
         if not session.is_alive():
             raise SparkEnded from self._error
         with spark_errors.translated():
             with self._ingest.turn:
-                failure = query.exception()
-            query.stop()
+                failure = running.exception()
+            running.stop()
         if isinstance(self._error, CityFeaturesError):
             raise self._error
         if failure is not None:
-            raise RunFailed(
-                f"{session.cause(failure)}; what was committed stays, and the next run goes on from "
-                f"there. If it stays, delete {self._settings.checkpoints}: nothing is lost with it"
-            ) from self._error
+            why = session.cause(failure)
+            raise spark_errors.stream_failed(why, self._settings.checkpoints) from self._error

@@ -1,5 +1,6 @@
 """The audit: every field of every key, computed again from the files."""
 
+import json
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -159,12 +160,46 @@ def test_the_program_exits_with_1_on_a_difference_and_tells_it(
 ) -> None:
     service.put("a.csv", [row(1, "10.00")])
     service.run()
-    report = program.json("audit")
+    program.inside.spark = service.spark
+    report = program.inside.json("audit")
     assert {k: report[k] for k in ("ok", "cities", "differences")} == {
         "ok": True,
         "cities": 1,
         "differences": [],
     }
     service.redis.hset("Natal", "capital_social_total", "10.01")
-    out = program("audit", code=1).stdout
+    out = program.inside("audit", code=1).stdout
     assert "Natal" in out and "10.01" in out and "10.00" in out and "1 differences" in out
+
+
+def test_what_an_audit_found_is_kept_for_metrics(filled: Service, program: Program) -> None:
+    filled.redis.hset("Natal", "quantidade_empresas", "3")
+    before = datetime.now(UTC)
+    assert len(program.json("audit", code=1)["differences"]) == 1
+
+    kept = json.loads(filled.redis.get("ingest:audit"))
+    assert before < datetime.fromisoformat(kept.pop("at")) < datetime.now(UTC)
+    assert kept == {"version": 2, "differences": 1}
+    filled.redis.hset("Natal", "quantidade_empresas", "2")
+    program("audit")
+    assert json.loads(filled.redis.get("ingest:audit"))["differences"] == 0
+
+
+def test_a_result_that_may_not_be_kept_is_a_warning(filled: Service, program: Program) -> None:
+    url = filled.redis.connection_pool.connection_kwargs
+    filled.redis.execute_command("ACL", "SETUSER", "reader", "on", "nopass", "~*", "+@all", "-@write")
+    try:
+        address = f"redis://reader:any@{url['host']}:{url['port']}/0"
+        done = program("audit", REDIS_URL=address)
+    finally:
+        filled.redis.execute_command("ACL", "DELUSER", "reader")
+    assert "no difference" in done.stdout
+    assert "result of the audit not kept" in done.stderr
+    assert filled.redis.get("ingest:audit") is None
+
+
+def test_a_key_of_another_kind_stays_as_it_is(filled: Service, program: Program) -> None:
+    filled.redis.hset("ingest:audit", "mine", "1")
+    done = program("audit")
+    assert "result of the audit not kept" in done.stderr
+    assert filled.redis.hgetall("ingest:audit") == {b"mine": b"1"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming.domain.results import Check, Dropped
-from streaming.jobs import checks, drop
+from streaming.domain.results import Dropped
+from streaming.jobs import drop
 from streaming.settings import Settings, load
 
 
@@ -37,9 +37,3 @@ def test_a_source_that_is_no_file_is_refused_with_those_that_are(tmp_path: Path,
     with pytest.raises(FileNotFoundError, match=r"no file 'a\.csv' in .*; there are: .*b\.csv"):
         drop.source_file(tmp_path, "a.csv")
     assert drop.source_file(tmp_path, "b.csv") == tmp_path / "b.csv"
-
-
-def test_without_an_archive_a_run_counts_and_without_anything_else_it_does_not() -> None:
-    results = [Check(name, name == "java", "") for name in ("java", "archive", "landing zone")]
-
-    assert [check.name for check in checks.blocking(results)] == ["landing zone"]

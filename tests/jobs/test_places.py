@@ -99,7 +99,7 @@ def test_a_name_of_several_states_is_no_place_until_a_state_is_said(filled: Stor
 def test_the_program_shows_a_city_and_its_months_as_they_are_typed(
     filled: Store, settings: Settings, program: Program
 ) -> None:
-    shown = program.json("show", "sao paulo")["features"]
+    shown = program.inside.json("show", "sao paulo")["features"]
     assert [feature["key"] for feature in shown] == ["São Paulo", "São Paulo/SP"]
     month = {
         "mes": "2026-10",
@@ -107,11 +107,11 @@ def test_the_program_shows_a_city_and_its_months_as_they_are_typed(
         "capital_social_total": "1.00",
         "media_movel_3m": None,
     }
-    assert program.json("show", "--mensal", "sao paulo/sp") == {
+    assert program.inside.json("show", "--mensal", "sao paulo/sp") == {
         "lugar": "São Paulo/SP",
         "meses": [month],
     }
-    refused = program("show", "--mensal", "sao palo/sp", code=1).stderr
+    refused = program.inside("show", "--mensal", "sao palo/sp", code=1).stderr
     assert refused == (
         "error: no features of 'sao palo/sp'; did you mean São Paulo/SP? "
         "city-features show lists all there are\n"

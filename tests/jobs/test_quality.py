@@ -219,10 +219,10 @@ def test_the_table_fits_100_columns(filled: Service, capsys: pytest.CaptureFixtu
 def test_the_program_exits_with_1_only_where_something_is_lost(
     filled: Service, program: Program
 ) -> None:
-    document = program.json("quality")
+    document = program.inside.json("quality")
     assert isinstance(document.pop("seconds"), float)
     expected = json.loads(json.dumps(asdict(quality_of(filled)), default=lambda money: f"{money:.2f}"))
     assert document == expected
     filled.redis.hincrby("pais:BR", "quantidade_empresas", 1)
-    broken = program("quality", code=1).stdout.splitlines()
+    broken = program.inside("quality", code=1).stdout.splitlines()
     assert "BROKEN: the files brought 4 companies, but pais:BR has 5" in broken

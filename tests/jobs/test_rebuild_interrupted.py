@@ -152,11 +152,12 @@ def test_a_rebuild_that_was_killed_changed_nothing_and_the_next_run_cleans_up(
     live = {k: v for k, v in dumped(reordered.redis).items() if b"rebuild" not in k}
     assert live == before
 
-    done = program("run", JAVA_HOME="/nowhere")
+    done = program.inside("run")  # with no Spark given
 
     assert "removed what an interrupted rebuild had left" in done.stderr
     assert dumped(reordered.redis) == before
-    done = program.json("rebuild")
+    program.inside.spark = reordered.spark
+    done = program.inside.json("rebuild")
     assert {k: done[k] for k in ("version", "cities")} == {"version": 3, "cities": 3}
     sound(reordered)
 

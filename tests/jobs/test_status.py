@@ -1,17 +1,21 @@
 """What `status` tells of files that lie in the landing zone and are not looked at."""
 
+import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from streaming.app import tables
-from streaming.jobs.status import status
+from streaming.domain.results import Freshness
+from streaming.jobs.status import stale, status
 from streaming.landing import dropping
 from streaming.settings import Settings
 from streaming.store.store import Store
-from tests.store.commits import commit
+from tests.harness import Program
+from tests.store.commits import commit, record
 
 
 def test_files_that_are_not_looked_at_are_named_once(
@@ -112,3 +116,38 @@ def test_where_all_are_municipalities_or_names_are_kept_as_spelled_nothing_is_li
     assert asdict(status(as_spelled, store))["unrecognised"] == none
     tables.status(asdict(status(as_spelled, store)))
     assert "unrecognised" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("commit", "oldest", "expected"),
+    [
+        (None, None, "nothing was ever committed"),
+        (None, 9000.0, "nothing was ever committed"),
+        (7199.4, None, None),
+        (7199.4, 7199.4, None),
+        (7300.0, None, "the last commit is 2:01:40 old, more than 2:00:00"),
+        (5.0, 90000.0, "the oldest waiting file is 1 day, 1:00:00 old, more than 2:00:00"),
+        (
+            7300.0,
+            7300.0,
+            "the last commit is 2:01:40 old and the oldest waiting file is 2:01:40 old, "
+            "more than 2:00:00",
+        ),
+    ],
+)
+def test_what_is_older_than_a_limit_is_named_in_one_line(
+    commit: float | None, oldest: float | None, expected: str | None
+) -> None:
+    freshness = Freshness(None if commit is None else "an instant", commit, oldest)
+    assert stale(freshness, timedelta(hours=2)) == expected
+
+
+def test_a_status_that_fails_shows_the_same_document(program: Program, store: Store) -> None:
+    now = datetime.now(UTC).isoformat()
+    store.merge(replace(commit(), records={"a.csv": replace(record(), at=now)}))
+    fresh = program.json("status", "--fail-if-older", "2h")
+    assert fresh["freshness"]["seconds_since"] > 0
+    done = program("status", "--json", "--fail-if-older", "0s", code=1)
+    assert json.loads(done.stdout).keys() == fresh.keys()
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: the last commit is ")

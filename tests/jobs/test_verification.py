@@ -38,7 +38,7 @@ def verification(
     *uncounted: Outcome,
     features: tuple[Features, ...] = (),
 ) -> Verification:
-    return verify.verify(records, features, 7, START, dropped, uncounted)
+    return verify.verify(records, features, (7, "cafe"), START, dropped, uncounted)
 
 
 def test_a_run_is_accounted_for_by_the_files_committed_since_its_start() -> None:

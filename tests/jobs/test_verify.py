@@ -113,3 +113,24 @@ def test_records_since_an_instant_are_those_committed_at_it_or_later() -> None:
 def test_a_row_that_went_missing_is_told() -> None:
     records = {"a.csv": record(6, 3, 2, 1), "b.csv": record(6, 3, 2, 0)}
     assert verify.unconserved(records) == ["b.csv: read 6 is not new 3 + duplicates 2 + rejected 0"]
+
+
+def test_a_commit_since_the_last_announcement_is_news() -> None:
+    result = verify.verify(RECORDS, list(RIGHT.values()), (2, "cafe"), START, None, [])
+    news = {
+        "version": 2,
+        "commit": "cafe",
+        "read": 2,
+        "new": 1,
+        "duplicates": 0,
+        "rejected": 1,
+        "files": 1,
+    }
+    assert verify.news(result, {}) == news
+    assert verify.news(result, {"version": 2, "commit": "beef"}) == news
+    assert verify.news(result, news) is None
+
+
+def test_an_empty_redis_is_no_news() -> None:
+    result = verify.verify({}, [], (0, ""), START, None, [])
+    assert verify.news(result, {}) is None

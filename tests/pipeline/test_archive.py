@@ -178,7 +178,8 @@ def test_what_a_killed_run_left_is_moved_without_starting_spark(
     service: Service, program: Program
 ) -> None:
     service.put("a.csv", [row(1)])
-    program("run")
+    program.inside.spark = service.spark
+    program.inside("run")
     assert landed(service) == ["a.csv"]
     assert "nothing new" in program("run", ARCHIVE="on", JAVA_HOME="/nowhere").stdout
     assert (landed(service), archived(service)) == ([], ["a.csv"])

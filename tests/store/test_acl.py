@@ -1,5 +1,6 @@
 """The users of docker/users.acl, on a real server: who may do what, and what a restart keeps."""
 
+import os
 import socket
 import subprocess
 import time
@@ -10,14 +11,21 @@ from pathlib import Path
 import pytest
 import redis
 
-from streaming.jobs import checks
+from streaming.domain.records import LastAudit
+from streaming.jobs import checks, quality, status
+from streaming.jobs.arrivals import Arrivals
+from streaming.panel import ingestion, snapshot
 from streaming.settings import Settings, load
 from streaming.store import health, local_server
 from streaming.store.store import connect
+from tests import oracle
 from tests.harness import ROOT, Service, row
+from tests.jobs.rebuilding import rebuild
 
 PASSWORD = "0123456789abcdef"
 SERVICE = f"city-features:{PASSWORD}"
+PANEL_PASSWORD = "fedcba9876543210"
+PANEL = f"painel:{PANEL_PASSWORD}"
 READER = "leitor:leitor"
 
 
@@ -27,8 +35,10 @@ class Restricted:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         rules = (ROOT / "docker" / "users.acl").read_text()
-        hashed = sha256(PASSWORD.encode()).hexdigest()
-        (directory / "users.acl").write_text(rules.replace("PASSWORD_SHA256", hashed))
+        passwords = {"PASSWORD_SHA256": PASSWORD, "PANEL_SHA256": PANEL_PASSWORD}
+        for placeholder, password in passwords.items():
+            rules = rules.replace(placeholder, sha256(password.encode()).hexdigest())
+        (directory / "users.acl").write_text(rules)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
@@ -95,7 +105,22 @@ def test_the_service_may_do_all_it_does_and_a_restart_keeps_it(
     mine.redis.close()
     mine.holds(first, second)
     assert connect(restricted_settings).features("São Paulo")
+    assert status.status(restricted_settings, connect(restricted_settings)).rows["new"] == 3
     assert not [c for c in checks.run(restricted_settings) if not c.ok]
+
+
+def test_the_service_may_rebuild_and_keep_what_an_audit_found(
+    service: Service, restricted: Restricted, restricted_settings: Settings
+) -> None:
+    mine = Service(service.spark, restricted_settings, restricted.url(SERVICE))
+    content = mine.put("a.csv", [row(1), row(2)])
+    mine.run()
+    rebuild(mine)
+    mine.holds(content)
+    found = LastAudit("2026-11-26T00:00:00+00:00", 2, 0)
+    mine.store().note_audit(found)
+    assert mine.store().last_audit() == found
+    assert mine.store().ledger_bytes() > 0
 
 
 @pytest.mark.parametrize(
@@ -180,10 +205,49 @@ def test_the_reader_may_only_read_hashes(restricted: Restricted, command: str) -
         restricted.client(READER).execute_command(*command.split())
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["set a 1", "hset a b 1", "incr a", "del Natal", "flushall", "eval return(1) 0", "config set a b"],
+)
+def test_the_panel_may_only_read(restricted: Restricted, command: str) -> None:
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        restricted.client(PANEL).execute_command(*command.split())
+
+
+def test_the_panel_may_read_all_that_its_pages_show(
+    service: Service, restricted: Restricted, restricted_settings: Settings
+) -> None:
+    mine = Service(service.spark, restricted_settings, restricted.url(SERVICE))
+    mine.put("a.csv", [row(1), row(2, cidade="São Paulo", estado="SP")])
+    mine.run()
+    reading = load(
+        **{**restricted_settings.model_dump(), "redis_url": restricted.url(PANEL), "_env_file": None}
+    )
+    store = connect(reading)
+    seen = snapshot.read(store)
+    assert (seen.version, {f.key for f in seen.municipalities}) == (1, {"Natal/RN", "São Paulo/SP"})
+    page = ingestion.page(reading, store, ingestion.Report(reading), state="", file=None)
+    assert (page["version"], page["status"].rows["new"]) == (1, 2)
+    assert [check.name for check in page["checks"] if not check.ok] == []
+    assert quality.quality(reading, store, lambda outcomes: None).rows.new == 2
+
+
 def test_the_reader_reads_features(restricted: Restricted) -> None:
     restricted.client(SERVICE).hset("Natal", "quantidade_empresas", "1")
     assert restricted.client(READER).hgetall("Natal") == {"quantidade_empresas": "1"}
     assert list(restricted.client(READER).scan_iter()) == ["Natal"]
+
+
+def test_the_reader_may_look_for_files_that_arrive(settings: Settings, restricted: Restricted) -> None:
+    (settings.landing_zone / "a.csv").write_text(oracle.text([row(1)]))
+    os.utime(settings.landing_zone / "a.csv", (1, 1))
+    looking = load(**{**settings.model_dump(), "redis_url": restricted.url(READER), "_env_file": None})
+    assert [file.path for file in Arrivals(looking).look() or ()] == ["a.csv"]
+
+
+def test_the_service_may_ask_for_the_time(restricted: Restricted, restricted_settings: Settings) -> None:
+    (clock,) = [c for c in checks.run(restricted_settings) if c.name == "redis: clock"]
+    assert (clock.ok, clock.detail.endswith(" s apart")) == (True, True)
 
 
 def test_nobody_else_gets_in(restricted: Restricted) -> None:

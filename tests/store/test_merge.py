@@ -15,6 +15,7 @@ from streaming.domain.records import Commit, dump
 from streaming.errors import Conflict, KeyRefused
 from streaming.settings import Settings
 from streaming.store.store import Store
+from tests.examples import examples
 from tests.harness import dumped
 from tests.proxy import Proxy
 from tests.store.commits import AT, commit, record, values
@@ -128,8 +129,7 @@ COMPANIES = st.one_of(st.integers(1, 9), st.integers(1, 70_000_000))
 
 
 @hypothesis_settings(
-    max_examples=200,
-    deadline=None,
+    examples(200),
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

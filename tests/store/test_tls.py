@@ -66,17 +66,17 @@ def test_the_program_works_over_tls_and_no_secret_is_in_anything_it_says(
         "x,2025-07-28,Natal,RN,1.00\n"
     )
     commands = [
-        program("check", **environment),
-        program("drop", "a.csv", **environment),
+        program.inside("check", **environment),
+        program.inside("drop", "a.csv", **environment),
         program("run", "--json", LOG_FORMAT="json", **environment),
         program("run", **environment),
-        program("show", "--json", **environment),
-        program("status", "--json", **environment),
-        program("quarantine", **environment),
-        program("redis", "url", **environment),
-        program("redis", "cli", "hget", "Natal", "capital_social_total", **environment),
-        program("redis", "cli", "get", "ingest:files", code=1, **environment),
-        program("show", "Nowhere", code=1, **environment),
+        program.inside("show", "--json", **environment),
+        program.inside("status", "--json", **environment),
+        program.inside("quarantine", **environment),
+        program.inside("redis", "url", **environment),
+        program.inside("redis", "cli", "hget", "Natal", "capital_social_total", **environment),
+        program.inside("redis", "cli", "get", "ingest:files", code=1, **environment),
+        program.inside("show", "Nowhere", code=1, **environment),
     ]
     silent(secured, *(done.stdout + done.stderr for done in commands))
     assert commands[-4].stdout == f"rediss://localhost:{secured.port}/0\n"
@@ -170,12 +170,12 @@ def test_the_program_tells_the_refused_in_one_line(
     (program.directory / "landing_zone" / "a.csv").write_text("waits")
     environment = {"REDIS_URL": url, "LOG_LEVEL": "debug", "LOG_FORMAT": logs}
     for arguments in (("run", "--json"), ("redis", "cli", "ping")):
-        done = program(*arguments, code=1, **environment)
+        done = program.inside(*arguments, code=1, **environment)
         assert done.stdout == ""
         (line,) = done.stderr.splitlines()
         assert line.startswith(f"error: Redis at rediss://localhost:{secured.port}/0")
         silent(secured, line)
-    checked = program("check", "--json", code=1, **environment)
+    checked = program.inside("check", "--json", code=1, **environment)
     assert '"ok": false' in checked.stdout
     silent(secured, checked.stdout, checked.stderr)
     assert dumped(secured.admin()) == {}
