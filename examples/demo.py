@@ -58,16 +58,18 @@ def show(directory: Path, *, share: float = SHARE) -> None:
     zone, server = _empty(directory)
     try:
         rows = _generate(zone, share)
-        environment = _environment(local_server.url(server))
+        variables = environment(local_server.url(server))
         for command in COMMANDS:
-            _run(command, directory, environment)
+            _run(command, directory, variables)
     finally:
         local_server.stop(server)
     _say(
         f"\n{rows:,} rows in {time.monotonic() - began:.0f} s. Go on with other commands there:\n"
         f"  cd {shlex.quote(os.path.relpath(directory))}\n"
         f'  ../.venv/bin/{PROGRAM} show --mensal "Sinop/MT"\n'
-        f"  ../.venv/bin/{PROGRAM} redis stop"
+        f"  ../.venv/bin/{PROGRAM} redis stop\n"
+        "See it in a browser, at http://127.0.0.1:8600 until Ctrl-C:\n"
+        f"  (cd {shlex.quote(os.path.relpath(directory))} && ../.venv/bin/{PROGRAM} panel)"
     )
 
 
@@ -92,7 +94,7 @@ def _generate(zone: Path, share: float) -> int:
     return total
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
     """Return the environment without its settings, and with those of the demonstration."""
     settings = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in settings}
