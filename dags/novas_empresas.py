@@ -2,9 +2,13 @@
 ### Files of newly registered companies into the city features
 
 Drops a CSV file into the landing zone, checks Redis, runs the stream until nothing waits, and reads back
-what Redis holds then. Hourly for what lies in the landing zone; by hand, or from outside, with a file:
+what Redis holds then. Runs when a file arrives in the landing zone, and hourly for what lies there; by
+hand, or from outside, with a file:
 
 `{"conf": {"arquivo_csv": "novas_empresas.csv"}}`
+
+A DAG with `schedule=[Asset("city-features", "city-features://service/features")]` runs after it whenever
+something new was counted.
 
 The file is taken from the directory that the deployment names in `SOURCE_DIR`. Nothing is counted twice,
 whatever is repeated: a task, a run, a file. A file that cannot be read fails `conferir_features`, once,
@@ -25,8 +29,21 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
-from airflow.sdk import BaseOperator, Context, Param, dag, task
+from airflow.sdk import (
+    Asset,
+    AssetAlias,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    BaseOperator,
+    Context,
+    CronTriggerTimetable,
+    Param,
+    dag,
+    task,
+)
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from dags.arrivals import ArrivalTrigger
 
 # The service and its libraries are imported by the tasks: this file is parsed again and again.
 
@@ -34,6 +51,16 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 ARQUIVO_CSV = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.[cC][sS][vV](\.[gG][zZ])?(?![\s\S])"
 STOP_SECONDS = 30
 NAMED = 100  # files named in an XCom or an error, at most
+
+DAG_ID = "novas_empresas"
+FEATURES = Asset("city-features", "city-features://service/features")
+# A task that succeeds emits an event for each asset among its outlets; for an alias, only what it adds.
+NEWS = AssetAlias("city-features-news")
+LANDING_ZONE = Asset(
+    "landing-zone",
+    "city-features://service/landing-zone",
+    watchers=[AssetWatcher(name="arrivals", trigger=ArrivalTrigger(DAG_ID))],
+)
 
 log = structlog.get_logger("novas_empresas")
 
@@ -75,7 +102,7 @@ class RunOperator(BaseOperator):
         with tempfile.TemporaryFile("w+") as result:
             self._process = subprocess.Popen(
                 command,
-                env={**os.environ, "LOG_FORMAT": "json"},
+                env={**os.environ, "LOG_FORMAT": "json", "RUN_ID": str(context["run_id"])},
                 stdin=subprocess.DEVNULL,
                 stdout=result,
                 stderr=subprocess.PIPE,
@@ -134,8 +161,10 @@ def relay(lines: IO[str]) -> str:
 
 
 @dag(
-    dag_id="novas_empresas",
-    schedule="@hourly",
+    dag_id=DAG_ID,
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("@hourly", timezone="UTC"), assets=[LANDING_ZONE]
+    ),
     start_date=datetime(2025, 1, 1, tzinfo=UTC),
     catchup=False,  # one run takes all that waits: hours that were missed need none of their own
     is_paused_upon_creation=False,
@@ -202,15 +231,23 @@ def novas_empresas() -> None:
         log.info("dropped" if dropped.copied else "is there already, same content", file=dropped.path)
         return dropped.path
 
-    @task
+    @task(inlets=[FEATURES], outlets=[NEWS])
     def conferir_features(
-        inicio: str, depositado: str | None, execucao: dict[str, Any], ti: Any = None
+        inicio: str,
+        depositado: str | None,
+        execucao: dict[str, Any],
+        ti: Any = None,
+        inlet_events: Any = None,
+        outlet_events: Any = None,
     ) -> None:
         """
         Read back what Redis holds of this run: its files' records, and the features it changed.
 
         Pushes the accounting as the XCom `contabilidade`. Fails at once for files that cannot be
         counted; is tried again where features and records do not agree: another writer may be between.
+
+        Emits an event of the asset `city-features`, with version and accounting, if there was a commit
+        since the last event.
         """
         from streaming import settings
         from streaming.domain.results import Outcome
@@ -234,6 +271,12 @@ def novas_empresas() -> None:
             log.info("was read before", file=path, version=record.version)
         if refusal := verify.refusal(result):
             raise AirflowFailException(refusal)
+        last = next(iter(inlet_events[FEATURES].ascending(False).limit(1)), None)
+        if news := verify.news(result, (last and last.extra) or {}):
+            outlet_events[NEWS].add(FEATURES, extra=news)
+            log.info("announced", asset=FEATURES.name, **news)
+        else:
+            log.info("nothing new since the last event", asset=FEATURES.name, version=result.version)
 
     inicio, depositado = iniciar_processamento(), depositar_arquivo()
     processado = RunOperator(

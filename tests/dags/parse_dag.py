@@ -34,7 +34,11 @@ def main() -> None:
         "seconds": seconds,
         "heavy": [name for name in HEAVY if name in set(sys.modules) - before],
         "dag": {
-            "schedule": dag.schedule,
+            "hourly": dag.schedule.timetable.expression,
+            "assets": {
+                asset.uri: [[watcher.name, *watcher.trigger.serialize()] for watcher in asset.watchers]
+                for asset in dag.schedule.asset_condition.objects
+            },
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
             "paused": dag.is_paused_upon_creation,
@@ -50,6 +54,7 @@ def main() -> None:
                 "growing": bool(task.retry_exponential_backoff),
                 "minutes": task.execution_timeout.total_seconds() / 60,
                 "at_once": task.max_active_tis_per_dag,
+                "assets": [[asset.name for asset in way] for way in (task.inlets, task.outlets)],
                 "on_failure": [callback.__name__ for callback in task.on_failure_callback],
             }
             for task in dag.tasks

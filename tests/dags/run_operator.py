@@ -26,7 +26,7 @@ def main() -> None:
     document: dict[str, object]
     try:
         with timeout(seconds):
-            document = {"returned": RunOperator.execute.__wrapped__(operator, {})}
+            document = {"returned": RunOperator.execute.__wrapped__(operator, {"run_id": "manual__1"})}
     except (AirflowException, AirflowTaskTimeout) as error:
         document = {"raised": type(error).__name__, "message": str(error)}
     Path(sys.argv[1]).write_text(json.dumps(document))

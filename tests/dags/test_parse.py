@@ -70,10 +70,19 @@ def test_parsing_it_loads_nothing_of_the_service_or_its_libraries(dag: Any) -> N
     assert dag["heavy"] == []
 
 
-def test_it_runs_hourly_one_run_at_a_time_and_makes_up_for_nothing(dag: Any) -> None:
+def test_it_runs_hourly_and_on_arrival_one_run_at_a_time(dag: Any) -> None:
     assert dag["dag"]["doc"].strip().startswith("### Files of newly registered companies")
     assert {key: value for key, value in dag["dag"].items() if key != "doc"} == {
-        "schedule": "@hourly",
+        "hourly": "0 * * * *",
+        "assets": {
+            "city-features://service/landing-zone": [
+                [
+                    "arrivals",
+                    "dags.arrivals.ArrivalTrigger",
+                    {"dag_id": "novas_empresas", "seconds": 5.0},
+                ]
+            ]
+        },
         "catchup": False,
         "max_active_runs": 1,
         "paused": False,
@@ -89,6 +98,7 @@ def test_its_tasks_follow_one_another_and_are_tried_again_with_growing_pauses(da
         "growing": True,
         "minutes": 5,
         "at_once": None,
+        "assets": [[], []],
         "on_failure": ["log_failure"],
     }
     assert dag["tasks"] == {
@@ -109,6 +119,7 @@ def test_its_tasks_follow_one_another_and_are_tried_again_with_growing_pauses(da
         "conferir_features": {
             **common,
             "after": ["depositar_arquivo", "iniciar_processamento", "processar_e_salvar_features"],
+            "assets": [["city-features"], ["city-features-news"]],
         },
     }
 

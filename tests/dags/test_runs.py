@@ -69,6 +69,14 @@ def test_the_example_is_dropped_counted_and_read_back(deployment: Deployment, se
     log = deployment.log.read_text()
     assert "file ingested" in log
     assert "São Paulo/SP" in log
+    commit = service.store().position()[1]
+    rows = {"read": 6, "new": 6, "duplicates": 0, "rejected": 0}
+    news = {"version": 1, "commit": commit, **rows, "files": 1}
+    assert run["events"] == [["conferir_features", "city-features", news]]
+
+    # Without anything new there is nothing to tell, and no failure.
+    run = deployment.run()
+    assert (run["state"], run["tasks"], run["events"]) == ("success", DONE, [])
 
 
 def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
@@ -77,7 +85,7 @@ def test_a_bad_file_fails_the_check_once_and_the_good_ones_count(
     good = service.put("boas.csv", [row(1), row(2)])
     (deployment.source / "ruim.csv").write_text("a,b\n1,2\n")
     run = deployment.run("ruim.csv")
-    assert run["state"] == "failed"
+    assert (run["state"], run["events"]) == ("failed", [])
     assert run["tasks"] == {**DONE, "conferir_features": ["failed", 1]}
     service.holds(good)
     lines = [
@@ -106,6 +114,8 @@ def test_the_runs_after_a_bad_file_have_nothing_to_do_with_it(
     assert (run["state"], run["tasks"]) == ("success", DONE)
     service.holds(good, more)
     assert run["xcoms"]["conferir_features.contabilidade"]["duplicates"] == 1
+    ((_, _, news),) = run["events"]
+    assert (news["version"], news["new"]) == (service.store().version(), 1)
 
     # Dropped again, it is as bad as it was, and a good one adds nothing.
     assert deployment.run("ruim.csv")["tasks"]["conferir_features"] == ["failed", 1]
@@ -178,6 +188,7 @@ def test_a_task_that_is_told_to_stop_stops_its_run(deployment: Deployment, servi
     service.holds(content)
 
 
+@pytest.mark.long
 def test_a_task_over_its_time_leaves_no_process(deployment: Deployment) -> None:
     (deployment.landing_zone / "sem-fim.csv").write_text(oracle.text([row(1)]))
     started = deployment.start("run_operator.py", "20", **WAITING)

@@ -1,0 +1,1 @@
+"""What Airflow runs: the DAG, and the trigger that starts it when a file arrives."""
