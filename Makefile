@@ -9,7 +9,7 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java python
+.PHONY: help run demo panel panel-libraries check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java chromium screenshots python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -21,18 +21,21 @@ run: java venv ## install what is missing into .venv, ingest the example, show t
 	$(BIN)/city-features redis cli hgetall "São Paulo"
 	@$(MAKE) --no-print-directory prepared
 
-demo: java venv ## generate two years of openings in .demo/, ingest them, show rankings and growth (a minute or two)
+demo: java panel-libraries ## generate two years of openings in .demo/, ingest them, show rankings and growth (a minute or two)
 	@$(BIN)/python -m examples.demo
 
-check: lint ## lint, then the tests that need no Spark, Redis or Airflow (a minute and a half)
+panel: panel-libraries ## open the features in a browser: http://127.0.0.1:8600 (other data: LANDING_ZONE, REDIS_URL)
+	$(BIN)/city-features panel $(ARGS)
+
+check: lint ## lint, then the tests that need no Spark, Redis, Airflow or browser (a minute and a half)
 	@# Without Java, a test that needs it and is not marked fails.
 	JAVA_HOME=/nowhere $(BIN)/pytest -q -n auto --hypothesis-profile check \
-	  -m "not (spark or redis or airflow or slow or long)" $(ARGS)
+	  -m "not (spark or redis or airflow or browser or slow or long)" $(ARGS)
 
-test: java lint prepared ## lint, then every test that guards a promise (some: make test ARGS="-k ledger")
-	$(BIN)/pytest $(PARALLEL) -m "not long" $(ARGS)
+test: java chromium lint prepared ## lint, then every test that guards a promise (some: make test ARGS="-k ledger")
+	$(BIN)/pytest $(PARALLEL) --hypothesis-profile test -m "not long" $(ARGS)
 
-test-all: java lint prepared ## the same and the long rest: benchmarks, a cluster, processes killed at every moment
+test-all: java chromium lint prepared ## the same and the long rest: benchmarks, a cluster, processes killed at every moment
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 chaos: java dev prepared ## inject faults hundreds of times, compare to the cent (some: make chaos ARGS="--only kills")
@@ -43,6 +46,9 @@ bench: java dev prepared ## time the service and others in turn (some: make benc
 
 bench-smoke: java dev prepared ## run small benchmarks, to see that measuring works (a minute or two; keeps nothing)
 	$(BIN)/python -m benchmarks --smoke $(ARGS)
+
+screenshots: java chromium dev ## take the pictures of the panel in docs/images/ from the data of make demo
+	$(BIN)/python -m examples.screenshots
 
 compose-test: ## start everything in docker-compose.yml, use it, remove it (minutes; needs Docker and Compose v2)
 	$(PYTHON) -m tests.compose
@@ -74,6 +80,9 @@ clean: ## remove .venv and caches; landed files, checkpoints and Redis data stay
 venv: python ## build .venv from requirements.txt, if that changed
 	@$(PYTHON) scripts/venv.py requirements.txt
 
+panel-libraries: venv
+	@$(PYTHON) scripts/venv.py requirements-panel.txt
+
 dev: python
 	@$(PYTHON) scripts/venv.py requirements-dev.txt
 
@@ -82,6 +91,9 @@ prepared:
 
 java:
 	@scripts/java.sh
+
+chromium:
+	@scripts/chromium.sh
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

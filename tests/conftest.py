@@ -20,6 +20,7 @@ for helpers in (
     "reading.rules",
     "jobs.rebuilding",
     "pipeline.summaries",
+    "panel.browsing",
 ):
     pytest.register_assert_rewrite(f"tests.{helpers}")
 
@@ -29,9 +30,27 @@ from tests.harness import Program, Service
 from tests.proxy import Proxy
 
 HERE = Path(__file__).parent
-SPARK, REDIS, AIRFLOW = "spark", "redis", "airflow"
+SPARK, REDIS, AIRFLOW, BROWSER = "spark", "redis", "airflow", "browser"
 FOLDERS = {"spark": SPARK, "store": REDIS, "dags": AIRFLOW}
-FIXTURES = {"spark": SPARK, "program": SPARK, "ran": SPARK, "server_url": REDIS, "airflow": AIRFLOW}
+FIXTURES = {
+    "spark": SPARK,
+    "program": SPARK,
+    "ran": SPARK,
+    "hosts": SPARK,
+    "server_url": REDIS,
+    "airflow": AIRFLOW,
+    "browser": BROWSER,
+}
+LONGEST = (
+    *(
+        "dags/test_runs.py",
+        "end_to_end/test_chaos.py",
+        "spark/test_start.py",
+        "end_to_end/test_readme.py",
+    ),
+    *("end_to_end/test_isolation.py", "app/test_cli_runs.py", "end_to_end/test_corpus.py"),
+)
+"""Modules of more than a minute of CPU: begun last, one would be all that the last worker has left."""
 
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
@@ -39,14 +58,16 @@ for name in list(os.environ):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what its folder and its fixtures need; those of Spark, the longest, first."""
+    """Mark each test with what its folder and fixtures need; the longest first, then those of Spark."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         needs = {FIXTURES[name] for name in fixtures if name in FIXTURES}
         needs |= {FOLDERS[part] for part in item.path.relative_to(HERE).parts if part in FOLDERS}
         for need in sorted(needs):
             item.add_marker(need)
+    ranks = {HERE / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: item.get_closest_marker(SPARK) is None)
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import oracle
+from tests.inside import Inside
 
 ROOT = Path(__file__).parents[1]
 HOUR = 3600
@@ -187,6 +188,7 @@ class Program:
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "SPARK_MASTER": "local[2]", **environment}
         self.command = [sys.executable, "-m", "streaming"]
+        self.inside = Inside(directory, self.environment)
         self.powerless = False
         """Whether to start it without the powers of root, who reads and writes what it may not."""
         self._started: list[subprocess.Popen[str]] = []

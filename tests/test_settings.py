@@ -22,7 +22,10 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
 
     assert load(**{name.lower(): default for name, default in documented.items()}) == load()
     undocumented = {name.upper() for name in settings.Settings.model_fields} - documented.keys()
-    assert undocumented == {"REDIS_URL", "QUARANTINE", "FEATURE_PREFIX"}
+    assert undocumented == {
+        *("REDIS_URL", "QUARANTINE", "FEATURE_PREFIX", "RUN_ID"),
+        *("METRICS_TEXTFILE", "METRICS_PUSHGATEWAY"),
+    }
     assert (load().redis_url, load().feature_prefix) == (None, "")
     assert load().quarantine_dir == Path("landing_zone/_quarantine")
 

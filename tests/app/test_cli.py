@@ -1,4 +1,4 @@
-"""The command line as processes: what is on stdout, on stderr, and the exit code."""
+"""The command line: what is on stdout, on stderr, and the exit code."""
 
 import gzip
 import json
@@ -48,8 +48,10 @@ class Ran:
         (program.directory / "bad.csv").write_text(BAD)
         (program.directory / "binary.csv").write_bytes(bytes(range(256)))
         self.began = datetime.now().astimezone()
-        self.dropped = program.json("drop", str(EXAMPLE), "bad.csv", "binary.csv")
-        self.run = program("run", "--json", LOG_FORMAT="json")
+        self.dropped = program.inside.json("drop", str(EXAMPLE), "bad.csv", "binary.csv")
+        self.run = program(
+            "run", "--json", LOG_FORMAT="json", METRICS_TEXTFILE="run.prom", RUN_ID="nightly-7"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +126,47 @@ def test_json_logs_say_what_became_of_each_file(ran: Ran) -> None:
     assert by_event["CNPJs with wrong check digits", "novas_empresas.csv"]["rows"] == 6
 
 
+def test_json_logs_have_the_same_keys_for_each_file_and_a_sum_for_the_batch(ran: Ran) -> None:
+    logged = [json.loads(line) for line in ran.run.stderr.splitlines() if line.startswith("{")]
+    assert {entry["run"] for entry in logged} == {"nightly-7"}
+    common = {"event", "level", "timestamp", "run", "batch", "version", "seconds"}
+    counts = {"read", "new", "duplicates", "rejected"}
+    files = [e for e in logged if e["event"] in ("file ingested", "file rejected")]
+    batches = [e for e in logged if e["event"] == "batch committed"]
+    assert {e["file"] for e in files} == {"novas_empresas.csv", "bad.csv", "binary.csv"}
+    for entry in files:
+        assert entry.keys() - {"reason", "action"} == common | counts | {"file"}
+    for entry in batches:
+        assert entry.keys() == common | counts | {"files", "files_rejected"}
+        own = [e for e in files if e["batch"] == entry["batch"]]
+        assert len(own) == entry["files"]
+        assert {c: sum(e[c] for e in own) for c in counts} == {c: entry[c] for c in counts}
+    last = ran.program("redis", "cli", "get", "ingest:commit").stdout
+    assert last.startswith(batches[-1]["batch"])
+
+
+def test_a_run_leaves_its_metrics_in_the_file_that_is_set(ran: Ran) -> None:
+    lines = (ran.program.directory / "run.prom").read_text().splitlines()
+    assert 'city_features_files_total{outcome="ingested"} 2.0' in lines
+    assert 'city_features_files_total{outcome="rejected"} 1.0' in lines
+    assert 'city_features_rows_total{outcome="new"} 6.0' in lines
+    assert "city_features_backlog_files 0.0" in lines
+    assert "city_features_redis_up 1.0" in lines
+
+
+def test_a_run_that_fails_leaves_its_metrics_too(ran: Ran) -> None:
+    ran.program("redis", "cli", "set", "ingest:format", "1")
+    try:
+        ran.program("run", code=1, METRICS_TEXTFILE="failed.prom")
+    finally:
+        ran.program("redis", "cli", "set", "ingest:format", "2")
+    lines = (ran.program.directory / "failed.prom").read_text().splitlines()
+    assert "city_features_format 1.0" in lines
+    assert 'city_features_files_total{outcome="ingested"} 0.0' in lines
+
+
 def test_show_gives_the_features_of_the_example(ran: Ran) -> None:
-    features = ran.program.json("show")["features"]
+    features = ran.program.inside.json("show")["features"]
     assert {
         f["key"]: (f["capital_social_total"], f["quantidade_empresas"], f["capital_social_medio"])
         for f in features
@@ -148,17 +189,17 @@ def test_show_gives_the_features_of_the_example(ran: Ran) -> None:
 
 
 def test_show_gives_one_city_or_the_largest(ran: Ran) -> None:
-    keys = [f["key"] for f in ran.program.json("show", "São Paulo")["features"]]
+    keys = [f["key"] for f in ran.program.inside.json("show", "São Paulo")["features"]]
     assert keys == ["São Paulo", "São Paulo/SP"]
-    keys = [f["key"] for f in ran.program.json("show", "--top", "2")["features"]]
+    keys = [f["key"] for f in ran.program.inside.json("show", "--top", "2")["features"]]
     assert keys == ["Rio de Janeiro/RJ", "São Paulo/SP"]
-    text = ran.program("show", "Belo Horizonte").stdout
+    text = ran.program.inside("show", "Belo Horizonte").stdout
     assert "Belo Horizonte/MG" in text
     assert "30000.00" in text
 
 
 def test_show_of_a_city_that_is_not_there_fails_with_a_line(ran: Ran) -> None:
-    done = ran.program("show", "Nowhere", code=1)
+    done = ran.program.inside("show", "Nowhere", code=1)
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "error: no features of 'Nowhere'; city-features show lists all there are"
@@ -173,13 +214,13 @@ def test_a_second_run_says_nothing_is_new_fast_and_without_java(ran: Ran) -> Non
     assert done.stdout.startswith("nothing new")
     assert done.stderr == ""
     assert took < 3
-    document = ran.program.json("run", JAVA_HOME="/nowhere")
+    document = ran.program.inside.json("run")  # with no Spark given
     assert document["files"] == []
     assert [document[k] for k in ("read", "new", "duplicates", "rejected")] == [0, 0, 0, 0]
 
 
 def test_status_gives_one_object_of_what_was_ingested_and_waits(ran: Ran) -> None:
-    document = ran.program.json("status")
+    document = ran.program.inside.json("status")
     assert (document["ingested"], document["rejected"]) == (2, 1)
     assert (document["waiting"], document["changed"]) == ([], [])
     assert document["backlog"] == {"files": 0, "bytes": 0}
@@ -188,16 +229,16 @@ def test_status_gives_one_object_of_what_was_ingested_and_waits(ran: Ran) -> Non
     zone = ran.program.directory / "landing_zone"
     (zone / "late.csv").write_text("later")
     try:
-        document = ran.program.json("status")
+        document = ran.program.inside.json("status")
         assert document["waiting"] == ["late.csv"]
         assert document["backlog"] == {"files": 1, "bytes": 5}
     finally:
         (zone / "late.csv").unlink()
-    assert "ingested" in ran.program("status").stdout
+    assert "ingested" in ran.program.inside("status").stdout
 
 
 def test_check_finds_everything_right_with_the_server_of_its_own(ran: Ran) -> None:
-    document = ran.program.json("check")
+    document = ran.program.inside.json("check")
     assert list(document) == ["ok", "checks"]
     assert document["ok"] is True
     assert all(list(c) == ["name", "ok", "detail"] and c["ok"] is True for c in document["checks"])
@@ -207,7 +248,7 @@ def test_check_finds_everything_right_with_the_server_of_its_own(ran: Ran) -> No
 
 
 def test_check_fails_and_says_what_lacks(ran: Ran) -> None:
-    document = ran.program.json("check", code=1, JAVA_HOME="/nowhere", LANDING_ZONE="nowhere")
+    document = ran.program.inside.json("check", code=1, JAVA_HOME="/nowhere", LANDING_ZONE="nowhere")
     assert document["ok"] is False
     assert {c["name"] for c in document["checks"] if not c["ok"]} == {
         "java",
@@ -217,7 +258,7 @@ def test_check_fails_and_says_what_lacks(ran: Ran) -> None:
 
 
 def test_quarantine_gives_the_rejected_rows_and_files(ran: Ran) -> None:
-    document = ran.program.json("quarantine")
+    document = ran.program.inside.json("quarantine")
     lines = BAD.splitlines()
     assert sorted(document["rows"], key=lambda r: lines.index(r["raw"])) == [
         {"file": "bad.csv", "reason": "capital_social: negative", "raw": lines[1]},
@@ -225,12 +266,12 @@ def test_quarantine_gives_the_rejected_rows_and_files(ran: Ran) -> None:
         {"file": "bad.csv", "reason": "cidade: one of : / { }", "raw": lines[3]},
     ]
     assert [file["file"] for file in document["files"]] == ["binary.csv"]
-    assert ran.program.json("quarantine", "novas_empresas.csv") == {"rows": [], "files": []}
-    assert "capital_social: negative" in ran.program("quarantine").stdout
+    assert ran.program.inside.json("quarantine", "novas_empresas.csv") == {"rows": [], "files": []}
+    assert "capital_social: negative" in ran.program.inside("quarantine").stdout
 
 
 def test_redis_cli_shows_what_redis_holds(ran: Ran) -> None:
-    lines = ran.program("redis", "cli", "hgetall", "São Paulo").stdout.splitlines()
+    lines = ran.program.inside("redis", "cli", "hgetall", "São Paulo").stdout.splitlines()
     values = dict(zip(lines[::2], lines[1::2], strict=True))
     values.pop("atualizado_em")
     assert values == {
@@ -238,21 +279,21 @@ def test_redis_cli_shows_what_redis_holds(ran: Ran) -> None:
         "quantidade_empresas": "3",
         "capital_social_medio": "65000.00",
     }
-    assert ran.program("redis", "cli", "get", "no such key").stdout == "(nil)\n"
-    failed = ran.program("redis", "cli", "hgetall", "ingest:version", code=1)
+    assert ran.program.inside("redis", "cli", "get", "no such key").stdout == "(nil)\n"
+    failed = ran.program.inside("redis", "cli", "hgetall", "ingest:version", code=1)
     assert failed.stderr.startswith("error: ")
     assert "WRONGTYPE" in failed.stderr
 
 
 def test_the_server_of_its_own_stops_and_comes_back_with_its_data(ran: Ran) -> None:
-    url = ran.program("redis", "url").stdout.strip()
+    url = ran.program.inside("redis", "url").stdout.strip()
     assert url.startswith("redis://127.0.0.1:")
     port = int(url.rpartition(":")[2].partition("/")[0])
-    assert ran.program("redis", "stop").stdout == "the server in redis stopped\n"
+    assert ran.program.inside("redis", "stop").stdout == "the server in redis stopped\n"
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
-    assert ran.program("redis", "stop").stdout == "the server in redis was not running\n"
-    output = ran.program("redis", "cli", "hget", "São Paulo", "capital_social_total").stdout
+    assert ran.program.inside("redis", "stop").stdout == "the server in redis was not running\n"
+    output = ran.program.inside("redis", "cli", "hget", "São Paulo", "capital_social_total").stdout
     assert output == "195000.00\n"
 
 
@@ -261,15 +302,15 @@ def test_the_same_content_under_the_same_name_is_said_and_not_copied(
 ) -> None:
     source = program.directory / "a.csv"
     source.write_text(oracle.text([row(1)]))
-    assert program.json("drop", "a.csv", "--as", "b.csv") == {
+    assert program.inside.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": True}]
     }
     before = local.stat_file(settings.landing_zone, "b.csv")
-    assert program.json("drop", "a.csv", "--as", "b.csv") == {
+    assert program.inside.json("drop", "a.csv", "--as", "b.csv") == {
         "dropped": [{"source": "a.csv", "path": "b.csv", "copied": False}]
     }
     assert local.stat_file(settings.landing_zone, "b.csv") == before
-    assert "same content" in program("drop", "a.csv", "--as", "b.csv").stdout
+    assert "same content" in program.inside("drop", "a.csv", "--as", "b.csv").stdout
     assert [p.name for p in settings.landing_zone.iterdir()] == ["b.csv"]
 
 
@@ -277,7 +318,7 @@ def test_other_content_under_the_same_name_gets_a_new_name(program: Program, set
     first, second = oracle.text([row(1)]), gzip.compress(oracle.text([row(2)]).encode())
     (settings.landing_zone / "a.csv.gz").write_bytes(gzip.compress(first.encode()))
     (program.directory / "a.csv.gz").write_bytes(second)
-    (dropped,) = program.json("drop", "a.csv.gz")["dropped"]
+    (dropped,) = program.inside.json("drop", "a.csv.gz")["dropped"]
     assert dropped["copied"] is True
     assert dropped["path"] != "a.csv.gz"
     assert dropped["path"].endswith(".csv.gz")

@@ -72,7 +72,8 @@ def test_a_failure_exits_with_1_and_one_line_that_says_what_to_do(
     (program.directory / "a.txt").write_text("x")
     (program.directory / "full").mkdir()
     (program.directory / "full" / "a.csv").write_text(oracle.text([row(1)]))
-    done = program(*arguments, code=1, **environment)
+    ask = program if "JAVA_HOME" in environment else program.inside
+    done = ask(*arguments, code=1, **environment)
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
@@ -89,7 +90,9 @@ def test_redis_down_exits_with_1_in_bounded_time_without_the_password(
         port = probe.getsockname()[1]
     (settings.landing_zone / "a.csv").write_text(oracle.text([row(1)]))
     began = time.monotonic()
-    done = program(command, "--json", code=1, REDIS_URL=f"redis://maria:s3cr3t@127.0.0.1:{port}/0")
+    done = program.inside(
+        command, "--json", code=1, REDIS_URL=f"redis://maria:s3cr3t@127.0.0.1:{port}/0"
+    )
     assert time.monotonic() - began < 20
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -98,7 +101,7 @@ def test_redis_down_exits_with_1_in_bounded_time_without_the_password(
 
 
 def test_check_tells_that_redis_is_down(program: Program) -> None:
-    document = program.json("check", code=1, REDIS_URL="redis://maria:s3cr3t@127.0.0.1:1/0")
+    document = program.inside.json("check", code=1, REDIS_URL="redis://maria:s3cr3t@127.0.0.1:1/0")
     down = next(c for c in document["checks"] if c["name"] == "redis: reachable")
     assert down["ok"] is False
     assert "does not answer" in down["detail"]
@@ -106,5 +109,5 @@ def test_check_tells_that_redis_is_down(program: Program) -> None:
 
 
 def test_redis_url_never_tells_the_password(program: Program) -> None:
-    done = program("redis", "url", REDIS_URL="redis://maria:s3cr3t@example.org:6380/2")
+    done = program.inside("redis", "url", REDIS_URL="redis://maria:s3cr3t@example.org:6380/2")
     assert done.stdout == "redis://example.org:6380/2\n"

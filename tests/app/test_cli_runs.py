@@ -34,7 +34,11 @@ def test_a_run_that_waits_for_another_one_stops_when_told_to(
     assert f"stopped by {number.name}: 1 file waits for the next run" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+    ids=["SIGTERM", "SIGINT"],
+)
 def test_a_run_that_is_stopped_says_what_it_did_and_what_it_left(
     program: Program, service: Service, number: signal.Signals
 ) -> None:
@@ -55,7 +59,9 @@ def test_a_run_that_is_stopped_says_what_it_did_and_what_it_left(
 
 
 @pytest.mark.parametrize(
-    ("number", "files"), [(signal.SIGTERM, 30), (signal.SIGINT, 2)], ids=["SIGTERM", "SIGINT"]
+    ("number", "files"),
+    [(signal.SIGTERM, 30), pytest.param(signal.SIGINT, 2, marks=pytest.mark.long)],
+    ids=["SIGTERM", "SIGINT"],
 )
 def test_following_ingests_what_is_dropped_and_ends_with_0_and_all_exact(
     program: Program, service: Service, number: int, files: int

@@ -1,9 +1,6 @@
 """What the shell completes: exactly, quickly, and silently where nothing can be found."""
 
-import os
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,35 +9,20 @@ import pytest
 from streaming.landing import quarantine
 from streaming.settings import Settings
 from streaming.store.store import Store
-from tests.harness import ROOT
+from tests.inside import Inside
 
 
 def completed(line: str, shell: str = "bash", **environment: str) -> list[str]:
     """Return what completes the last word of a command line."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     number = str(2 if " show " in line or " quarantine " in line else 1)
     words = {"COMP_WORDS": line, "COMP_CWORD": number}
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; sys.argv[0] = 'city-features'; from streaming.app.cli import main; main()",
-        ],
-        env={
-            **kept,
-            "PYTHONPATH": str(ROOT),
-            "_CITY_FEATURES_COMPLETE": f"complete_{shell}",
-            **(
-                words
-                if shell == "bash"
-                else {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-            ),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
+    done = Inside(Path.cwd(), {"_CITY_FEATURES_COMPLETE": f"complete_{shell}"})(
+        **(
+            words
+            if shell == "bash"
+            else {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+        ),
+        **environment,
     )
     assert done.stderr == ""
     return done.stdout.split("\n")[:-1] if done.stdout.strip() else []

@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from streaming.app import redis_commands, version
+from streaming import version
+from streaming.app import redis_commands
 from streaming.app.cli import app
 from tests.harness import ROOT
 
@@ -65,7 +66,7 @@ def test_the_version_is_that_of_the_checkout() -> None:
 def test_without_a_checkout_the_version_is_that_of_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(version, "__file__", str(tmp_path / "a" / "b" / "version.py"))
+    monkeypatch.setattr(version, "__file__", str(tmp_path / "a" / "version.py"))
 
     assert version.version() == importlib.metadata.version("city-features")
 

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 from typer.testing import CliRunner, Result
 
 from streaming.app.cli import app
@@ -32,7 +33,8 @@ def invoke(*arguments: str) -> Result:
 
 
 @pytest.mark.redis
-def test_the_service_ingests_what_was_dropped_once(program: Program) -> None:
+def test_the_service_ingests_what_was_dropped_once(program: Program, spark: SparkSession) -> None:
+    program.inside.spark = spark
     establishments = lines(
         establishment(),
         establishment(root="99990002", digits="32", uf="RJ", code="6001"),
@@ -42,9 +44,9 @@ def test_the_service_ingests_what_was_dropped_once(program: Program) -> None:
     files = str(put(program.directory / "files", (ESTABELE, establishments), (EMPRECSV, companies)))
 
     first = program.json("receita", files, *JULY)
-    run = program.json("run")
+    run = program.inside.json("run")
     second = program.json("receita", files, *JULY)
-    nothing = program.json("run")
+    nothing = program.inside.json("run")
 
     seconds = first.pop("segundos"), second.pop("segundos")
     assert min(seconds) > 0
@@ -61,7 +63,7 @@ def test_the_service_ingests_what_was_dropped_once(program: Program) -> None:
     assert (run["read"], run["new"], run["rejected"]) == (2, 2, 0)
     assert second["arquivos"] == [{"source": "D60808", "path": NAME, "copied": False}]
     assert nothing["files"] == []
-    shown = program.json("show", "Rio de Janeiro")["features"]
+    shown = program.inside.json("show", "Rio de Janeiro")["features"]
     assert {(f["key"], f["quantidade_empresas"], f["capital_social_total"]) for f in shown} >= {
         ("Rio de Janeiro/RJ", 1, "0.00")
     }

@@ -138,6 +138,6 @@ def _kind(runs: int, same: bool) -> str:
 
 CASES = [
     Case("follow", "Spark's stress test", follow, full=30, quick=4),
-    Case("runs", "runs at once, in one process", threads, full=50, quick=2),
+    Case("runs", "runs at once, in one process", threads, full=50, quick=1),
     Case("runs-processes", "runs at once, as processes", processes, full=3, quick=1),
 ]

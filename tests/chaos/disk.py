@@ -48,7 +48,7 @@ def checkpoint(world: World) -> str:
 
 def full(world: World) -> str:
     """Leave no room for checkpoints, on a file system of their own."""
-    with _small(world.settings.checkpoints) as fill:
+    with small(world.settings.checkpoints) as fill:
         fill(0)
         error = refused(world)
         fill(SIZE)
@@ -58,7 +58,7 @@ def full(world: World) -> str:
 
 def nearly_full(world: World) -> str:
     """Leave room for a part of what Spark writes."""
-    with _small(world.settings.checkpoints) as fill:
+    with small(world.settings.checkpoints) as fill:
         fill(world.random.randint(1, 7) * PAGE)
         error = refused(world)
         world.check()
@@ -80,9 +80,9 @@ def _read_only(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _small(directory: Path) -> Iterator[Callable[[int], None]]:
+def small(directory: Path, size: int = SIZE) -> Iterator[Callable[[int], None]]:
     """Mount a small file system there; yield what fills it up to so many free bytes."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=777", "tmpfs", str(directory)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", str(directory)]
     subprocess.run([*AS_ROOT, *mount], check=True)
     filler = directory / ".filler"
 

@@ -17,7 +17,7 @@ from tests import oracle
 from tests.compose.stack import Stack, refused, until
 
 EXAMPLE = "novas_empresas.csv"
-OURS = ("api-server", "scheduler", "dag-processor")
+OURS = ("api-server", "scheduler", "dag-processor", "triggerer")
 RUNNING = ("postgres", "redis", *OURS)
 ROWS = 300_000
 STATUS = "grep -hsE '^(Uid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status; true"
@@ -118,6 +118,32 @@ class Walk:
     def _is_all(self, service: str, status: set[str]) -> bool:
         output = self.stack.inside(service, "as-owner", "sh", "-c", STATUS)
         return {line.replace("\t", " ") for line in output.splitlines()} == status
+
+    def arrived(self) -> None:
+        """A file copied into landing_zone/ starts a run by itself, once, and stays"""
+        before = self.stack.runs()
+        text = companies(20_000_000, 100)
+        self.stack.put("chegou.csv", text)
+        at = time.monotonic()
+        run = until(lambda: (new := self._since(before)) and new[0], 90, "a run for the file")
+        say(f"  a run began after {time.monotonic() - at:.1f} s")
+        self.ran(run)
+        assert self.stack.api("GET", run)["run_type"] == "asset_triggered"
+        self.files.append(text)
+        self.holds()
+        assert (self.stack.landing_zone / "chegou.csv").read_text() == text
+        self.stack.put("fechada.csv", text)
+        (self.stack.landing_zone / "fechada.csv").chmod(0)
+        before += self._since(before)
+        self.ran(until(lambda: (new := self._since(before)) and new[0], 90, "a run for it"), "failed")
+        time.sleep(30)  # six looks
+        assert len(self._since(before)) == 1
+        (self.stack.landing_zone / "fechada.csv").unlink()
+        say("  a file that cannot be read started one run, and no other")
+
+    def _since(self, before: list[str]) -> list[str]:
+        """Return the runs that were not there before, without those of the full hour."""
+        return [run for run in self.stack.runs() if run not in before and "scheduled" not in run]
 
     def bad_and_good(self) -> None:
         """A file without the columns, one that may not be read, and a good one in the same run"""
@@ -280,6 +306,7 @@ def main() -> None:
         walk.up_from_zero,
         walk.the_example,
         walk.nothing_open,
+        walk.arrived,
         walk.bad_and_good,
         walk.without_redis,
         walk.killed,

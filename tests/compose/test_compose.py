@@ -11,8 +11,15 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = {"init", "airflow-init"}
+READER = "redis://leitor:leitor@redis:6379/0"  # any password will do; docker/users.acl
 LAPTOP = 8192  # MiB, of which the system and a browser need some
-ROOM = {"": 6144, "follow": LAPTOP, "cluster": 9216}
+ROOM = {
+    "": 6400,
+    "follow": LAPTOP,
+    "observability": 6720,
+    "follow observability": 8704,
+    "cluster": 10240,
+}
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_lasting_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONCE))
@@ -31,7 +38,11 @@ def test_the_services_are_those_that_were_asked_for() -> None:
         "api-server": [],
         "scheduler": [],
         "dag-processor": [],
+        "triggerer": [],
         "follow": ["follow"],
+        "panel": [],
+        "prometheus": ["observability"],
+        "grafana": ["observability"],
         "spark-master": ["cluster"],
         "spark-worker-1": ["cluster"],
         "spark-worker-2": ["cluster"],
@@ -53,7 +64,7 @@ def test_every_service_has_a_bound_on_its_memory_and_processes(name: str) -> Non
 
 @pytest.mark.parametrize("profile", ROOM)
 def test_what_lasts_fits_a_laptop(profile: str) -> None:
-    profiles: tuple[list[str], ...] = ([], [profile])
+    profiles = ([], *([name] for name in profile.split()))
     lasting = [s for n, s in SERVICES.items() if n not in ONCE and s.get("profiles", []) in profiles]
     assert sum(mebibytes(service["mem_limit"]) for service in lasting) <= ROOM[profile]
 
@@ -83,6 +94,8 @@ def test_every_service_gives_up_what_it_does_not_need(name: str) -> None:
         "init": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
         "postgres": set(),
         "redis": set(),
+        "prometheus": set(),
+        "grafana": set(),
     }
     assert set(service.get("cap_add", [])) == needed.get(name, {"SETUID", "SETGID", "SETPCAP"})
 
@@ -106,6 +119,8 @@ def test_nothing_waits_for_another_without_saying_for_what(name: str) -> None:
 def test_no_secret_is_written_down(name: str) -> None:
     secret = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CONN|REDIS_URL")
     for variable, value in SERVICES[name].get("environment", {}).items():
+        if (variable, value) == ("REDIS_URL", READER):
+            continue
         if secret.search(variable):
             assert variable.endswith(("_FILE", "_CMD")), variable
             assert re.fullmatch(r"(cat )?/run/secrets(-airflow|-api)?/\w+(\.json)?", value), value
@@ -122,9 +137,27 @@ def test_code_is_mounted_read_only_and_data_where_it_is_written(name: str) -> No
         assert not volume.startswith(("/var", "/etc", "~"))
 
 
+def test_following_is_healthy_when_it_is_ready_and_prometheus_finds_it() -> None:
+    follow = SERVICES["follow"]
+    port = follow["command"][-1]
+    assert follow["command"] == ["city-features", "run", "--follow", "--metrics-port", port]
+    assert follow["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/readyz"
+    scraped = yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())["scrape_configs"]
+    assert [config["static_configs"] for config in scraped] == [[{"targets": [f"follow:{port}"]}]]
+
+
+def test_the_triggerer_only_looks() -> None:
+    triggerer = SERVICES["triggerer"]
+    assert triggerer["environment"]["REDIS_URL"] == READER
+    written = [v for v in triggerer["volumes"] if not v.endswith(":ro")]
+    assert written == ["airflow-logs:/var/log/airflow"]
+
+
 def test_images_are_the_official_ones_unless_told() -> None:
     assert SERVICES["redis"]["image"] == "${REDIS_IMAGE:-redis:8.2}"
     assert SERVICES["postgres"]["image"] == "${POSTGRES_IMAGE:-postgres:17}"
+    assert SERVICES["prometheus"]["image"] == "${PROMETHEUS_IMAGE:-prom/prometheus:v3.5.0}"
+    assert SERVICES["grafana"]["image"] == "${GRAFANA_IMAGE:-grafana/grafana:12.1.0}"
     text = (ROOT / "Dockerfile").read_text()
     assert "ARG BASE_IMAGE=debian:bookworm-slim\nFROM ${BASE_IMAGE}\n" in text
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["50000"]
@@ -138,5 +171,5 @@ def test_redis_keeps_every_commit_and_forgets_nothing() -> None:
 
 
 def test_airflow_has_no_example_dags() -> None:
-    for name in ("airflow-init", "api-server", "scheduler", "dag-processor"):
+    for name in ("airflow-init", "api-server", "scheduler", "dag-processor", "triggerer"):
         assert SERVICES[name]["environment"]["AIRFLOW__CORE__LOAD_EXAMPLES"] == "false"

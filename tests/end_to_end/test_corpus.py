@@ -187,6 +187,7 @@ def test_the_whole_corpus_comes_to_what_the_rules_say_in_bounded_memory(
     assert usage.disk < DISK, figures
 
 
+@pytest.mark.long
 def test_nothing_of_the_corpus_stops_an_always_on_run(
     powerless: Program, service: Service, tmp_path: Path
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_file_that_became_a_link_before_it_was_read_leaves_the_batch_and_the_o
     assert service.records()["a.csv"]["reason"] == "not a file: a symbolic link"
 
 
+@pytest.mark.long
 def test_a_file_that_is_a_link_every_other_moment_is_never_read_through_it(
     program: Program, service: Service
 ) -> None:

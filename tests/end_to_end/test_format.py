@@ -1,11 +1,6 @@
 """The format of what is in Redis: another one stops before anything is written; `rebuild` migrates."""
 
-import base64
-import json
-import os
-import shutil
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -17,27 +12,14 @@ from streaming.jobs import audit, run
 from streaming.jobs.rebuild import Rebuild
 from streaming.jobs.status import status
 from streaming.store import formats, health
+from tests.end_to_end import first_format
 from tests.harness import Service, dumped, row
-
-DUMP = Path(__file__).parent.parent / "data" / "format-1"
-"""What version 0.1.0 left in Redis, before formats were kept, and the files it was made from."""
 
 
 @pytest.fixture
 def first(service: Service) -> Service:
     """A service over what version 0.1.0 left."""
-    stored = json.loads((DUMP / "redis.json").read_text())
-    for key, value in stored.items():
-        if isinstance(value, str):
-            service.redis.set(key, value)
-        elif "base64" in value:
-            service.redis.set(key, base64.b64decode(value["base64"]))
-        else:
-            service.redis.hset(key, mapping=value)
-    for path, record in stored["ingest:files"].items():
-        target = service.settings.landing_zone / path
-        shutil.copy(DUMP / path, target)
-        os.utime(target, ns=(0, json.loads(record)["mtime"]))
+    first_format.fill(service.redis, service.settings.landing_zone)
     return service
 
 

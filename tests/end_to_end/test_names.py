@@ -82,11 +82,12 @@ def test_all_works_whatever_the_directories_are_called(
     beside = {path.name for path in home.parent.iterdir()}
     assert beside == {ODD, "landing_zone", "checkpoints"}  # no other spelling of it
     assert list((home / "tmp").iterdir()) == []
-    [rejected] = program.json("quarantine")["rows"]
+    [rejected] = program.inside.json("quarantine")["rows"]
     assert rejected["file"] == "bad.csv"
-    assert program.json("status")["ingested"] == 2
+    assert program.inside.json("status")["ingested"] == 2
     assert audit.compare(odd.settings, odd.store(), lambda: spark).differences == []
-    program.json("rebuild", timeout=240)
+    program.inside.spark = spark
+    program.inside.json("rebuild")
     odd.holds(good)
 
 

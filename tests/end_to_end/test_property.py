@@ -15,6 +15,7 @@ from streaming.landing import local
 from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from tests import oracle
+from tests.examples import examples
 from tests.harness import Service
 
 ROOTS = ["00000001", "00000002", "0000FFFF", "00065536", "00131072", "99999999", "12ABC345", "ZZZZZZZZ"]
@@ -86,7 +87,7 @@ once = {
 }
 
 
-@hypothesis_settings(max_examples=50, **once)
+@hypothesis_settings(examples(50), **once)
 @given(runs=runs)
 def test_any_split_into_files_and_batches_gives_the_totals_of_plain_python(
     spark: SparkSession, settings: Settings, places: Iterator[Path], runs: Runs
@@ -105,7 +106,7 @@ def test_any_split_into_files_and_batches_gives_the_totals_of_plain_python(
     service.holds(*ingested)
 
 
-@hypothesis_settings(max_examples=5, **once)
+@hypothesis_settings(examples(9), **once)
 @given(runs=runs)
 def test_any_split_into_files_and_runs_gives_the_totals_of_plain_python(
     spark: SparkSession, settings: Settings, places: Iterator[Path], runs: Runs

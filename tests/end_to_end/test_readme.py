@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,23 +17,28 @@ from streaming.settings import Settings
 from tests.harness import ROOT
 
 README = ROOT / "README.md"
+PORTUGUESE = ROOT / "README.pt-BR.md"  # its commands are those of README, so they are run once
 SETTINGS = ROOT / "docs" / "settings.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"  # its commands need its situations: test_runbook_*.py
 # A newcomer types them in this order.
 DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
 PROGRAM = ("city-features", ".venv/bin/city-features")
 
 
-def commands() -> list[str]:
-    """Return the program's commands in the shell blocks of the documents, in order."""
-    commands = []
-    for document in DOCUMENTS:
-        text = document.read_text("utf-8")
-        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            for line in block.splitlines():
-                command = line.removeprefix("$ ").partition(" #")[0].strip()
-                if command.split(" ")[0] in PROGRAM:
-                    commands.append(command)
-    return commands
+def typed(document: Path) -> list[str]:
+    """Return what a document says to type: the lines of its shell blocks, less what is printed."""
+    text = document.read_text("utf-8")
+    lines: list[str] = []
+    for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        prompted = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+        lines += prompted or block.splitlines()
+    return [line.partition(" #")[0].strip() for line in lines]
+
+
+def commands(documents: Iterable[Path]) -> list[str]:
+    """Return the program's commands in the shell blocks of documents, in order."""
+    lines = [line for document in documents for line in typed(document)]
+    return [line for line in lines if line.split(" ")[0] in PROGRAM]
 
 
 def rows(document: Path) -> list[str]:
@@ -74,7 +79,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
     path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     printed = []
-    for command in commands():
+    for command in commands(d for d in DOCUMENTS if d != RUNBOOK):
         assert "--follow" not in command, f"{command!r} does not end: show it in the table instead"
         done = subprocess.run(
             command,
@@ -92,15 +97,23 @@ def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
     assert "novas_empresas.csv" in "".join(printed)
 
 
-def test_every_command_has_a_line_in_the_readme() -> None:
+def test_both_readmes_say_to_type_the_same() -> None:
+    assert typed(PORTUGUESE) == typed(README)
+    assert len(typed(README)) >= 15
+
+
+@pytest.mark.parametrize("document", [README, PORTUGUESE], ids=lambda path: path.name)
+def test_every_command_has_a_line_in_the_readme(document: Path) -> None:
     for command in leaves(app):
         pattern = rf"^\|.*`{re.escape(command)}\b"
-        assert any(re.search(pattern, row) for row in rows(README)), f"README.md has no {command!r}"
+        assert any(
+            re.search(pattern, row) for row in rows(document)
+        ), f"{document.name} has no {command!r}"
 
 
 def test_every_command_in_the_documents_is_one_of_the_program() -> None:
     known = leaves(app)
-    for command in commands():
+    for command in commands(DOCUMENTS):
         arguments = " ".join(shlex.split(command)[1:])
         assert any(f"{arguments} ".startswith(f"{name} ") for name in known), command
 

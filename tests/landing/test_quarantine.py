@@ -121,7 +121,7 @@ def test_a_quarantine_that_can_not_be_written_says_so_and_what_to_do(tmp_path: P
     (tmp_path / "q").write_text("a file in its place")
 
     with pytest.raises(
-        EnvironmentRefused, match=r"nothing was counted\. Make it writable or set QUARANTINE"
+        EnvironmentRefused, match=r"nothing was counted: make it writable or set QUARANTINE"
     ):
         quarantine.write(tmp_path / "q", "x.csv", ROWS)
 
