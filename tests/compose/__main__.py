@@ -5,6 +5,8 @@ Needs a Docker engine, Compose v2 and the base images (tests/compose/stand-ins.s
 registry of images). Prints what it sees; ends at the first thing that is not as it should be.
 """
 
+import csv
+import io
 import re
 import shutil
 import sys
@@ -17,7 +19,7 @@ from tests import oracle
 from tests.compose.stack import Stack, refused, until
 
 EXAMPLE = "novas_empresas.csv"
-OURS = ("api-server", "scheduler", "dag-processor", "triggerer")
+OURS = ("api-server", "scheduler", "dag-processor", "triggerer", "panel")
 RUNNING = ("postgres", "redis", *OURS)
 ROWS = 300_000
 STATUS = "grep -hsE '^(Uid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status; true"
@@ -65,7 +67,8 @@ class Walk:
             f"{name} {task['state']} {task['duration'] or 0:.1f} s" for name, task in tasks.items()
         )
         say(f"  run {ended}: {shown}")
-        assert ended == state, [self._why(run, name) for name in tasks]
+        failed = [name for name, task in tasks.items() if task["state"] in ("failed", "up_for_retry")]
+        assert ended == state, [self._why(run, name) for name in failed]
         return tasks
 
     def up_from_zero(self) -> None:
@@ -87,6 +90,19 @@ class Walk:
             for run in self.stack.runs():
                 self.ran(run)
             self.holds()
+
+    def shown(self) -> None:
+        """The panel: figures of Redis, files of the landing zone, checks"""
+        rows = csv.DictReader(io.StringIO(self.stack.page("/ranking.csv")), delimiter=";")
+        shown = {
+            row["municipio"]: (row["capital_social_total"].replace(",", "."), row["quantidade_empresas"])
+            for row in rows
+        }
+        expected = oracle.features(self.files)
+        assert shown == {key: values[:2] for key, values in expected.items() if "/" in key}, shown
+        page = self.stack.page("/ingestao")
+        assert EXAMPLE in page and "em ordem" in page and "atenção" not in page, page
+        say(f"  {len(shown)} municipalities as counted by hand; files and checks are in order")
 
     def nothing_open(self) -> None:
         """Who runs what, and what anyone may do"""
@@ -281,12 +297,11 @@ class Walk:
         stack = self.stack
         show = "for file in /run/secrets*/*; do cat $file; echo; done"
         contents = "".join(
-            stack.inside(s, "as-owner", "sh", "-c", show) for s in ("scheduler", "api-server")
+            stack.inside(s, "as-owner", "sh", "-c", show) for s in ("scheduler", "api-server", "panel")
         )
         secrets = {word for word in re.split(r'[\s":@]+', contents) if len(word) > 40}
-        assert len(secrets) == 6, len(
-            secrets
-        )  # of PostgreSQL, Redis, the administrator; Airflow's three
+        # Of PostgreSQL, the service and the panel in Redis, the administrator; Airflow's three.
+        assert len(secrets) == 7, len(secrets)
         texts = {"configuration": stack.compose("--profile", "*", "config")}
         texts["logs"] = stack.logs + stack.compose("--profile", "*", "logs", "--no-color")
         texts["task logs"] = stack.inside("scheduler", "as-owner", "grep", "-rh", "", "/var/log/airflow")
@@ -305,6 +320,7 @@ def main() -> None:
     steps: list[Callable[[], None]] = [
         walk.up_from_zero,
         walk.the_example,
+        walk.shown,
         walk.nothing_open,
         walk.arrived,
         walk.bad_and_good,

@@ -48,7 +48,8 @@ class Stack:
         self.landing_zone = self.directory / "landing_zone"
         self.source = self.directory / "examples"
         self._ports = {
-            name: str(_free_port()) for name in ("AIRFLOW_PORT", "REDIS_PORT", "SPARK_UI_PORT")
+            name: str(_free_port())
+            for name in ("AIRFLOW_PORT", "PANEL_PORT", "REDIS_PORT", "SPARK_UI_PORT")
         }
         self._environment = {
             "COMPOSE_PROJECT_NAME": self.directory.name.lower(),
@@ -78,6 +79,11 @@ class Stack:
         if check and done.returncode != 0:
             raise AssertionError(f"docker compose {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
         return done.stdout if check else done.stdout + done.stderr
+
+    def page(self, path: str) -> str:
+        """Return a page or a file of the panel, as a browser on this machine gets it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._ports['PANEL_PORT']}{path}") as answer:
+            return str(answer.read().decode("utf-8-sig"))
 
     def down(self) -> None:
         """Stop everything and remove the containers; their logs are kept here."""
