@@ -159,10 +159,10 @@ class Stack:
         return self.inside("redis", "redis-cli", *reader, *command, check=False).strip()
 
     def features(self) -> dict[str, tuple[str, ...]]:
-        """Return key → (total, companies, mean) of every city, read with redis-cli."""
+        """Return key → (total, companies, mean) of cities and municipalities, read with redis-cli."""
         features = {}
         for key in self.redis("--scan").splitlines():
-            if not key.startswith(("ingest:", "ledger:")):
+            if ":" not in key:
                 features[key] = tuple(self.redis("hmget", key, *FIELDS).splitlines())
         return features
 
