@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ByteSize,
+    Discriminator,
     Field,
     SecretStr,
     StringConstraints,
+    Tag,
     ValidationError,
     field_validator,
 )
@@ -33,6 +36,22 @@ def _choice(value: object) -> object:
     """Accept a word in any letter case, and `warn` for `warning`, as Python and syslog do."""
     word = value.strip().lower() if isinstance(value, str) else value
     return "warning" if word == "warn" else word
+
+
+def _kind(value: object) -> str:
+    return "store" if isinstance(value, str) and "://" in value else "directory"
+
+
+StoreUrl = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^(s3|gs|az)://[^\s/@?#]+(/[^@?#]*)?$"),
+    AfterValidator(lambda url: url.rstrip("/")),
+]
+"""A prefix of an object store: s3://bucket/prefix, without credentials."""
+
+Place = Annotated[
+    Annotated[Path, Tag("directory")] | Annotated[StoreUrl, Tag("store")], Discriminator(_kind)
+]
 
 
 class Settings(BaseSettings):
@@ -55,19 +74,24 @@ class Settings(BaseSettings):
 
     redis_url: Annotated[
         SecretStr | None,
-        Field(description="redis://, rediss:// or unix:// URL; unset: a server of its own"),
+        Field(description="redis[s]://, redis[s]+sentinel:// or unix://; unset: a server of its own"),
     ] = None
     redis_dir: Annotated[Path, Field(description="where the server of its own keeps its data")] = Path(
         ".redis"
     )
-    landing_zone: Annotated[Path, Field(description="where CSV files are dropped")] = Path(
-        "landing_zone"
-    )
+    landing_zone: Annotated[
+        Place, Field(description="where CSV files are dropped: a directory, or s3://, gs://, az://")
+    ] = Path("landing_zone")
+    landing_zone_endpoint: Annotated[
+        str | None,
+        StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s@?#]+$"),
+        Field(description="URL of an object store of your own; with http:// it is asked without TLS"),
+    ] = None
     checkpoints: Annotated[Path, Field(description="Spark's checkpoints; may be deleted")] = Path(
         "checkpoints"
     )
     quarantine: Annotated[
-        Path | None, Field(description="rejected rows; unset: _quarantine in the landing zone")
+        Place | None, Field(description="rejected rows; unset: _quarantine in the landing zone")
     ] = None
     archive: Annotated[
         bool,
@@ -145,10 +169,21 @@ class Settings(BaseSettings):
         """Remove the carriage return of files written on Windows (`docker run --env-file` keeps it)."""
         return value.removesuffix("\r") if isinstance(value, str) else value
 
+    @property
+    def landing_zone_name(self) -> str:
+        """The landing zone as every process of this machine calls it."""
+        place = self.landing_zone
+        return str(place.absolute()) if isinstance(place, Path) else place
+
+    @cached_property
+    def landing_directory(self) -> Path:
+        """The landing zone where it is a directory; raises ValueError: it is in an object store."""
+        return _directory(self.landing_zone)
+
     @cached_property
     def quarantine_dir(self) -> Path:
-        """The directory of the rejected rows."""
-        return self.quarantine or self.landing_zone / "_quarantine"
+        """The directory of the rejected rows; raises ValueError: they are in an object store."""
+        return _directory(self.quarantine or self.landing_directory / "_quarantine")
 
     @property
     def redis_place(self) -> str:
@@ -158,10 +193,17 @@ class Settings(BaseSettings):
         return without_credentials(self.redis_url.get_secret_value())
 
 
+def _directory(place: Path | str) -> Path:
+    if isinstance(place, Path):
+        return place
+    raise ValueError(f"{place} is not a directory")
+
+
 def without_credentials(url: str) -> str:
     """Return a Redis URL without user, password and query; of a malformed URL nothing is shown."""
-    host = r"\[[0-9a-fA-F:.]+\](?::\d+)?(?:/\d*)?|[\w.:/\-]*"
-    parts = re.fullmatch(rf"(rediss?|unix)://(?:[^/?#]*@)?({host})(?:\?[^@#]*)?", url, re.ASCII)
+    host = r"\[[0-9a-fA-F:.]+\](?::\d+)?(?:/\d*)?|[\w.:/\-,]*"
+    scheme = r"rediss?(?:\+sentinel)?|unix"
+    parts = re.fullmatch(rf"({scheme})://(?:[^/?#]*@)?({host})(?:\?[^@#]*)?", url, re.ASCII)
     return f"{parts[1]}://{parts[2]}" if parts else "the URL in REDIS_URL"
 
 
@@ -179,9 +221,7 @@ def load(**overrides: object) -> Settings:
             warnings.simplefilter("error", UserWarning)
             return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        invalid = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        )
+        invalid = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise EnvironmentRefused(f"settings do not fit: {invalid}") from None
     except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
         raise EnvironmentRefused(f"settings cannot be read: {_unreadable(error, overrides)}") from None

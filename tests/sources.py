@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from streaming.domain.file import File
+from streaming.landing.directory import Directory
 from streaming.reading.messages import Retraction, Source
 
 
 def source(path: Path, number: int = 0, retraction: Retraction | None = None) -> Source:
     """Return a file as it is now."""
     status = path.lstat()
-    return Source(number, path.name, str(path), status.st_size, status.st_mtime_ns, retraction)
+    file = File(status.st_mtime_ns, path.name, status.st_size)
+    return Source(number, file, Directory(path.parent), retraction)
 
 
 def laid(directory: Path, contents: Iterable[str | bytes]) -> list[Source]:

@@ -24,7 +24,7 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
     undocumented = {name.upper() for name in settings.Settings.model_fields} - documented.keys()
     assert undocumented == {
         *("REDIS_URL", "QUARANTINE", "FEATURE_PREFIX", "RUN_ID"),
-        *("METRICS_TEXTFILE", "METRICS_PUSHGATEWAY"),
+        *("METRICS_TEXTFILE", "METRICS_PUSHGATEWAY", "LANDING_ZONE_ENDPOINT"),
     }
     assert (load().redis_url, load().feature_prefix) == (None, "")
     assert load().quarantine_dir == Path("landing_zone/_quarantine")
@@ -34,6 +34,10 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
     ("name", "value", "expected"),
     [
         ("LANDING_ZONE", "elsewhere/in", Path("elsewhere/in")),
+        ("LANDING_ZONE", "s3://bucket/prefix/", "s3://bucket/prefix"),
+        ("LANDING_ZONE", "az://container", "az://container"),
+        ("LANDING_ZONE_ENDPOINT", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("QUARANTINE", "gs://bucket/q", "gs://bucket/q"),
         ("CHECKPOINTS", "elsewhere/cp", Path("elsewhere/cp")),
         ("QUARANTINE", "elsewhere/q", Path("elsewhere/q")),
         ("FEATURE_PREFIX", "test:", "test:"),
@@ -83,6 +87,11 @@ def test_a_variable_that_is_empty_is_as_good_as_unset(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("LANDING_ZONE", f"ftp://{SECRET}/zone"),
+        ("LANDING_ZONE", f"s3://key:{SECRET}@bucket/zone"),
+        ("LANDING_ZONE", f"s3://bucket/zone?secret={SECRET}"),
+        ("LANDING_ZONE_ENDPOINT", f"https://user:{SECRET}@host"),
+        ("QUARANTINE", f"s3:///{SECRET}"),
         ("MAX_FILES_PER_TRIGGER", "0"),
         ("MAX_FILES_PER_TRIGGER", "-71"),
         ("MAX_FILES_PER_TRIGGER", SECRET),
@@ -132,6 +141,11 @@ def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         (f"redis://:{SECRET}@[::1]:6379/0", "redis://[::1]:6379/0"),
         (f"unix://user:{SECRET}@/run/redis.sock?db=1", "unix:///run/redis.sock"),
         (f"unix:///run/redis.sock?password={SECRET}", "unix:///run/redis.sock"),
+        (
+            f"redis+sentinel://user:{SECRET}@one:1,two:2/features/0?sentinel_password={SECRET}",
+            "redis+sentinel://one:1,two:2/features/0",
+        ),
+        (f"rediss+sentinel://:{SECRET}@one/features", "rediss+sentinel://one/features"),
     ],
 )
 def test_where_redis_is_can_be_told_without_user_and_password(url: str, place: str) -> None:
@@ -149,6 +163,7 @@ def test_where_redis_is_can_be_told_without_user_and_password(url: str, place: s
         f"redis://:{SECRET}?a@there:6379/0",
         f"redis://:{SECRET}\u2100@there:6379/0",  # decomposes into a/c
         f"redis://:{SECRET}[@there:6379/0",
+        f"redis+sentinel://:a/{SECRET}@one,two/features",
         f"redis:{SECRET}@there",
         f"//:{SECRET}@there",
         f"user:{SECRET}@there:6379",

@@ -180,7 +180,8 @@ class Status:
     `ingested` and `rejected` count files with such a record; `waiting` lists those without, `changed`
     those that are no longer what was recorded, `not_looked_at` those without the name of a CSV file.
     `rows` are the sums of the records' accounting. `unrecognised` are the places in the features that
-    are no municipality, the first ten with what they may have meant; none with MUNICIPIOS=off.
+    are no municipality, the first ten with what they may have meant; none with MUNICIPIOS=off. `working`
+    are the processes that run, follow or rebuild, on whichever machine.
     """
 
     ingested: int
@@ -194,5 +195,6 @@ class Status:
     version: int
     format: Format
     unrecognised: UnknownPlaces
+    working: list[str]
     landing_zone: str
     redis: str

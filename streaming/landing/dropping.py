@@ -2,7 +2,7 @@
 Drops a file into the landing zone: whole or not at all, and never over another file.
 
 A stream reads a file as soon as its name appears, so the name appears last. An extended attribute marks
-the file as whole, so that nobody waits for it to stand still (`pipeline.settling`).
+the file as whole, so that nobody waits for it to stand still (`landing.settling`).
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
-from streaming.landing.local import is_ingestable, publish, split_suffix, sync_directory
+from streaming.landing.local import publish, sync_directory
+from streaming.landing.names import is_ingestable, split_suffix
 
 WHOLE = "user.city-features.whole"
 """The extended attribute of a dropped file: size (bytes) and mtime (nanoseconds) of what was written."""

@@ -1,32 +1,16 @@
-"""
-Lists the files of a landing zone on a local or mounted file system, and names files in it.
+"""Lists the files of a landing zone on a local or mounted file system, and publishes files in it."""
 
-Names decide what is ingested, so the rules about names are here too.
-"""
-
+import ctypes
 import errno
 import os
+from itertools import islice
 from pathlib import Path
 
 from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused, LandingZoneAway
+from streaming.landing.names import is_hidden, is_ingestable
 
-SUFFIXES = (".csv", ".csv.gz")
-
-
-def is_ingestable(name: str) -> bool:
-    """Return whether the service ingests files of this name; the case of letters does not matter."""
-    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
-
-
-def is_packed(name: str) -> bool:
-    """Return whether a file of this name is a gzip file."""
-    return name.lower().endswith(".gz")
-
-
-def is_hidden(name: str) -> bool:
-    """Return whether files of this name are ignored, as those still being written are."""
-    return name.startswith((".", "_"))
+LIBC = ctypes.CDLL(None, use_errno=True)  # Python has no syncfs
 
 
 def not_ingestable(landing_zone: Path) -> list[str]:
@@ -80,10 +64,28 @@ def listing(landing_zone: Path, inside: str = "") -> list[File]:
                     files.append(File(status.st_mtime_ns, prefix + entry.name, status.st_size))
             return sorted(files)
     except OSError as error:
-        raise LandingZoneAway(
-            f"landing zone {directory} cannot be listed: {error.strerror}; "
-            "create it or set LANDING_ZONE"
-        ) from None
+        raise _away(directory, error) from None
+
+
+def names(landing_zone: Path, most: int) -> set[str] | None:
+    """
+    Return the names in the landing zone, whatever they name; None: there are more than `most`.
+
+    Raises:
+        LandingZoneAway: it cannot be listed.
+    """
+    try:
+        with os.scandir(landing_zone) as entries:
+            present = {entry.name for entry in islice(entries, most + 1)}
+    except OSError as error:
+        raise _away(landing_zone, error) from None
+    return present if len(present) <= most else None
+
+
+def _away(directory: Path, error: OSError) -> LandingZoneAway:
+    return LandingZoneAway(
+        f"landing zone {directory} cannot be listed: {error.strerror}; create it or set LANDING_ZONE"
+    )
 
 
 def closed_directories(landing_zone: Path) -> list[str]:
@@ -122,12 +124,6 @@ def publish(hidden: Path, target: Path) -> None:
         hidden.rename(target)
 
 
-def split_suffix(name: str) -> tuple[str, str]:
-    """Return an ingestable name without its suffix, and the suffix."""
-    end = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s))
-    return name[: -len(end)], name[-len(end) :]
-
-
 def sync_directory(directory: Path) -> None:
     """Flush the names in a directory to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
@@ -135,3 +131,25 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def flush(directory: Path) -> None:
+    """
+    Flush the file system of a directory to disk: no power loss takes its names and contents any more.
+
+    One flush for all files takes as long as one for a single file.
+
+    Raises:
+        EnvironmentRefused: the directory is gone, or the disk fails.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            if LIBC.syncfs(descriptor):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{directory} cannot be flushed to disk: {error.strerror}; see to the disk, then run again"
+        ) from None

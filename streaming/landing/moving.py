@@ -18,9 +18,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from streaming.domain.file import File
-from streaming.landing import local
+from streaming.landing import local, names
+from streaming.landing.names import ARCHIVE
 
-DIRECTORY = "_archive"
 HALF = ".copying"  # in a month's directory: a copy that is not complete yet
 PROBE = ".probing"
 JOURNAL = ".moving"  # in the archive: the move whose copy is complete
@@ -53,7 +53,7 @@ def directory(path: Path) -> None:
 
 def months(landing_zone: Path) -> list[str]:
     """Return the directories of the archive, without links; raises OSError: it cannot be read."""
-    with os.scandir(landing_zone / DIRECTORY) as entries:
+    with os.scandir(landing_zone / ARCHIVE) as entries:
         return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
 
 
@@ -128,28 +128,28 @@ def resume(landing_zone: Path) -> None:
     """Finish the move of a killed run and remove half copies; the caller holds the archive's lock."""
     for month in months(landing_zone):
         for name in (HALF, PROBE):
-            (landing_zone / DIRECTORY / month / name).unlink(missing_ok=True)
+            (landing_zone / ARCHIVE / month / name).unlink(missing_ok=True)
     (landing_zone / PROBE).unlink(missing_ok=True)
     move = unfinished(landing_zone)
     if move is not None and os.path.lexists(landing_zone / move.home):
         _end(landing_zone, move)
-    (landing_zone / DIRECTORY / JOURNAL).unlink(missing_ok=True)
+    (landing_zone / ARCHIVE / JOURNAL).unlink(missing_ok=True)
 
 
 def unfinished(landing_zone: Path) -> Move | None:
     """Return the move whose copy is complete, but whose landed file may still exist."""
     try:
-        noted = json.loads((landing_zone / DIRECTORY / JOURNAL).read_bytes())
+        noted = json.loads((landing_zone / ARCHIVE / JOURNAL).read_bytes())
         move = Move(**noted)
-        names = [move.path, move.hidden, *move.home.split("/")]
-        sound = len(names) == 5 and names[2] == DIRECTORY and not {"", ".", ".."} & set(names)
+        parts = [move.path, move.hidden, *move.home.split("/")]
+        sound = len(parts) == 5 and parts[2] == ARCHIVE and not {"", ".", ".."} & set(parts)
         return move if sound and "/" not in move.path + move.hidden else None
     except (OSError, ValueError, TypeError, AttributeError):  # no journal, or not one of ours
         return None
 
 
 def _note(landing_zone: Path, move: Move) -> None:
-    journal = landing_zone / DIRECTORY / JOURNAL
+    journal = landing_zone / ARCHIVE / JOURNAL
     hidden = journal.with_name(f"{JOURNAL}.new")
     with hidden.open("w", encoding="ascii") as writer:
         json.dump(asdict(move), writer)
@@ -169,7 +169,7 @@ def _end(landing_zone: Path, move: Move) -> bool:
     elif os.path.lexists(hidden):
         _put_back(landing_zone, move)
     local.sync_directory(landing_zone)
-    (landing_zone / DIRECTORY / JOURNAL).unlink(missing_ok=True)
+    (landing_zone / ARCHIVE / JOURNAL).unlink(missing_ok=True)
     return is_copied_file
 
 
@@ -178,7 +178,7 @@ def _put_back(landing_zone: Path, move: Move) -> None:
     try:
         local.publish(hidden, target)
     except FileExistsError:  # a third file took the name meanwhile
-        stem, suffix = local.split_suffix(move.path)
+        stem, suffix = names.split_suffix(move.path)
         local.publish(hidden, landing_zone / f"{stem[:100]}-{uuid4().hex[:8]}{suffix}")
     hidden.unlink(missing_ok=True)
 

@@ -11,21 +11,20 @@ in UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 
 import errno
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from itertools import chain
-from pathlib import Path
-from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused, mending
+from streaming.landing.zone import Folder
 
 UTF8 = "utf-8"
 NAME_BYTES = 200
+SUFFIX = ".jsonl"
 
 
-def write(quarantine_dir: Path, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
+def write(folder: Folder, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
     """
     Replace the rejected rows (reason, raw line) of a file; without rows its JSON lines file is removed.
 
@@ -40,102 +39,119 @@ def write(quarantine_dir: Path, file: str, rows: Iterable[tuple[str, str]], enco
     kept = {} if encoding == UTF8 else {"encoding": encoding}
     lines = ({"reason": reason, "raw": raw, **kept} for reason, raw in rows)
     try:
-        return _write(quarantine_dir, file, lines)
+        return _write(folder, file, lines)
     except OSError as error:
         raise EnvironmentRefused(
-            f"quarantine {quarantine_dir} cannot be written: {error.strerror}; "
+            f"quarantine {folder} cannot be written: {error.strerror}; "
             f"nothing was counted: {mending(error, 'make it writable')} or set QUARANTINE, "
             "then run again"
         ) from None
 
 
-def _write(quarantine_dir: Path, file: str, rows: Iterable[dict[str, str]]) -> int:
-    target = _path(quarantine_dir, file)
+def _write(folder: Folder, file: str, rows: Iterable[dict[str, str]]) -> int:
     remaining = iter(rows)
     first = next(remaining, None)
     if first is None:
         with suppress(OSError):  # no row is lost: at worst old ones stay
-            target.unlink()
+            folder.remove(_name(file))
         return 0
-    hidden = target.with_name(f".{uuid4().hex}")
     count = 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with hidden.open("x", encoding="utf-8", errors="backslashreplace") as writer:
-            for count, row in enumerate(chain([first], remaining), 1):  # noqa: B007  the count is used
-                writer.write(json.dumps({"file": file, **row}, ensure_ascii=False) + "\n")
-        hidden.replace(target)
-    finally:
-        with suppress(OSError):  # the error that matters is raised already
-            hidden.unlink()
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for count, row in enumerate(chain([first], remaining), 1):  # noqa: B007  the count is used
+            yield json.dumps({"file": file, **row}, ensure_ascii=False) + "\n"
+
+    folder.replace(_name(file), lines())
     return count
 
 
-def rows(quarantine_dir: Path, file: str | None = None) -> Iterator[dict[str, str]]:
+def rows(folder: Folder, file: str | None = None) -> Iterator[dict[str, str]]:
     """
     Yield the rejected rows of all files in order, or of one file and its namesakes in the archive.
 
     Raises:
         EnvironmentRefused: the quarantine cannot be read.
     """
-    if not os.access(quarantine_dir, os.R_OK | os.X_OK) and os.path.lexists(quarantine_dir):
+    try:
+        names = _all(folder)
+    except OSError as error:
         raise EnvironmentRefused(
-            f"quarantine {quarantine_dir} cannot be read: make it readable, then try again"
-        )
-    paths = _all(quarantine_dir)
+            f"quarantine {folder} cannot be read: {error.strerror}; make it readable, then try again"
+        ) from None
     if file is not None:
-        exact = _path(quarantine_dir, file)
-        paths = [p for p in paths if p == exact or ("/" not in file and p.name == exact.name)]
-    for path in paths:
+        exact = _name(file)
+        names = [n for n in names if n == exact or ("/" not in file and n.rpartition("/")[2] == exact)]
+    for name in names:
         try:
-            yield from _rows(path)
+            yield from _rows(folder, name)
         except OSError as error:
             raise EnvironmentRefused(
-                f"{path} cannot be read: {error.strerror}; make it readable or delete it"
+                f"{folder}/{name} cannot be read: {error.strerror}; make it readable or delete it"
             ) from None
 
 
-def has(quarantine_dir: Path, file: str) -> bool:
+def has(folder: Folder, file: str) -> bool:
     """Return whether a file has rejected rows."""
-    return _path(quarantine_dir, file).exists()
+    return folder.has(_name(file))
 
 
-def rename(quarantine_dir: Path, file: str, new: str) -> None:
-    """Move the rejected rows of a file to its new name; raises OSError: they cannot be written."""
-    before = _path(quarantine_dir, file)
-    if before.exists():
-        _write(quarantine_dir, new, ({**row, "file": new} for row in _rows(before)))
-        before.unlink(missing_ok=True)
+def rename(folder: Folder, names: Mapping[str, str]) -> dict[str, OSError]:
+    """
+    Move the rejected rows of files to their new names, also for a power loss.
+
+    Returns:
+        The files whose rows cannot be read or written, with the error; they keep their names.
+
+    Raises:
+        OSError: rows that were moved cannot be removed under their former name.
+        EnvironmentRefused: the disk fails.
+    """
+    failed: dict[str, OSError] = {}
+    moved = []
+    for file, new in names.items():
+        before = _name(file)
+        try:
+            if folder.has(before):
+                _write(folder, new, ({**row, "file": new} for row in _rows(folder, before)))
+                moved.append(before)
+        except OSError as error:
+            failed[file] = error
+    if moved:
+        folder.flush()
+        for before in moved:
+            folder.remove(before)
+        folder.flush()
+    return failed
 
 
-def keep(quarantine_dir: Path, files: Iterable[str]) -> None:
+def keep(folder: Folder, files: Iterable[str]) -> None:
     """Remove the rejected rows of all files except these."""
-    kept = {_path(quarantine_dir, file) for file in files}
-    for path in _all(quarantine_dir):
-        if path not in kept:
-            path.unlink(missing_ok=True)
+    kept = {_name(file) for file in files}
+    for name in _all(folder):
+        if name not in kept:
+            folder.remove(name)
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _rows(folder: Folder, name: str) -> Iterator[dict[str, str]]:
     """Yield the rows of a JSON lines file; raises OSError, also for a line that is no rejected row."""
-    with path.open(encoding="utf-8", errors="replace") as reader:
-        for number, line in enumerate(reader, 1):
-            try:
-                row = json.loads(line)
-                row["file"], row["reason"], row["raw"]
-            except (ValueError, TypeError, KeyError):
-                raise OSError(errno.EINVAL, f"line {number} is not a rejected row", str(path)) from None
-            yield row
+    for number, line in enumerate(folder.lines(name), 1):
+        try:
+            row = json.loads(line)
+            row["file"], row["reason"], row["raw"]
+        except (ValueError, TypeError, KeyError):
+            raise OSError(errno.EINVAL, f"line {number} is not a rejected row", name) from None
+        yield row
 
 
-def _all(quarantine_dir: Path) -> list[Path]:
-    return sorted(path for path in quarantine_dir.rglob("*.jsonl") if not path.name.startswith("."))
+def _all(folder: Folder) -> list[str]:
+    return [name for name in folder.names() if name.endswith(SUFFIX)]
 
 
-def _path(quarantine_dir: Path, file: str) -> Path:
-    parent, _, name = file.rpartition("/")
+def _name(file: str) -> str:
+    parent, slash, name = file.rpartition("/")
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) > NAME_BYTES:
         short = encoded[: NAME_BYTES - 20].decode("utf-8", "ignore")
         name = f"{short}-{sha256(encoded).hexdigest()[:12]}"
-    return quarantine_dir / parent / f"{name}.jsonl"
+    return f"{parent}{slash}{name}{SUFFIX}"

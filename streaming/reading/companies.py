@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from streaming.domain import ledger
 from streaming.errors import FileRejected
-from streaming.reading import dialect, engine, escapes, unreadable
+from streaming.reading import dialect, engine, escapes, mangled, unreadable
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import Connection
 from streaming.reading.messages import Rules
@@ -87,7 +87,7 @@ class Reading:
             self._connection.execute(f"INSERT INTO watched SELECT *, {before} FROM {unwatched}")
             self._connection.unregister("candidates")
         self._open(watched=True)
-        return [cells.cast(CELLS) for cells in self._by_file("retraction")]
+        return [cells.cast(CELLS) for cells in self._by_file(self._table("retraction"))]
 
     def row_counts(self) -> list[int]:
         """Return how many rows each file has, whether they fit or not."""
@@ -171,15 +171,19 @@ class Reading:
     def _summary_tables(self) -> tuple[list[pa.Table], list[int]]:
         """Return the rows of the macro `summary`, and how many rows could not be split, per file."""
         unreadable.forget(self._connection)
-        return self._by_file("summary"), unreadable.counts(self._connection, self._paths)
+        table = mangled.marked(self._table("summary"))
+        return self._by_file(table), unreadable.counts(self._connection, self._paths)
 
-    def _by_file(self, macro: str) -> list[pa.Table]:
+    def _table(self, macro: str) -> pa.Table:
         with rejecting():
             result: Any = self._connection.execute(f"FROM {macro}(?, ?, ?, ?)", self._parameters)
             with warnings.catch_warnings():
                 # The warning advises the relational API, which would plan the query a second time.
                 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-                table = result.to_arrow_reader().read_all().combine_chunks()
+                return result.to_arrow_reader().read_all().combine_chunks()
+
+    def _by_file(self, table: pa.Table) -> list[pa.Table]:
+        """Split a table by its column `file`."""
         files = table["file"].to_numpy()
         if len(self._paths) > 1:
             order = np.argsort(files, kind="stable")

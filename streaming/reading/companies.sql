@@ -210,13 +210,17 @@ CREATE OR REPLACE MACRO summary(decimal_comma, now, strict, known) AS TABLE
                list(CASE WHEN number IS NULL THEN alphanumeric ELSE number END) FILTER (fits) AS companies
         FROM rows_read(decimal_comma, now, strict)
         GROUP BY ALL),
-    named AS (
+    official AS (
         SELECT cidade, estado, CASE WHEN known <> 'off' THEN municipality(cidade, estado) END AS official
-        FROM (SELECT DISTINCT cidade, estado FROM spelled))
-    SELECT file, coalesce(official, city(cidade)) AS cidade, blank(estado) AS estado, mes, faixa, rows,
-           wrong_digits, known = 'off' OR official IS NOT NULL AS recognised,
-           mes IS NOT NULL
-           AND place_reason(cidade, estado, known = 'strict' AND official IS NULL) IS NULL AS fits,
+        FROM (SELECT DISTINCT cidade, estado FROM spelled)),
+    -- What is the same for all files, months and bands of a spelling is found out once, here.
+    named AS (
+        SELECT cidade, estado, coalesce(official, city(cidade)) AS nome, blank(estado) AS uf,
+               known = 'off' OR official IS NOT NULL AS recognised,
+               place_reason(cidade, estado, known = 'strict' AND official IS NULL) IS NULL AS placed
+        FROM official)
+    SELECT file, nome AS cidade, uf AS estado, mes, faixa, rows, wrong_digits, recognised,
+           mes IS NOT NULL AND placed AS fits,
            CASE WHEN fits THEN total END AS capital_social_total,
            CASE WHEN fits THEN companies END AS companies
     FROM spelled JOIN named USING (cidade, estado);

@@ -18,15 +18,13 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from streaming.errors import FileRejected
+from streaming.landing.names import UNPACKED_BYTES, UNPACKED_RATIO
 from streaming.reading import charset, header
 from streaming.reading.header import COLUMNS as COLUMNS
 from streaming.reading.header import HEADER_BYTES
 from streaming.reading.scan import SEPARATORS, chunks, scan
 
 PIECE_BYTES = 8_000_000  # DuckDB's threads read a larger file in pieces
-# Deflate packs at most 1032 times. Companies have distinct CNPJs, and never pack 200 times.
-UNPACKED_BYTES = 64 * 1024 * 1024
-UNPACKED_RATIO = 200
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from streaming.chunks import batches_by_size
 from streaming.domain.file import File
 from streaming.domain.quality import Inspection
 from streaming.errors import FileRejected
 from streaming.landing import opening
-from streaming.landing.local import is_packed
+from streaming.landing.names import is_packed
+from streaming.landing.zone import Zone
 from streaming.reading import engine, query
 from streaming.reading.dialect import PIECE_BYTES
 from streaming.reading.judging import Judged, Judging
@@ -39,11 +39,11 @@ class Inspector:
     Reads files again.
 
     Attributes:
-        landing_zone: where they are.
+        zone: where they are.
         resources: what a reading may take of the machine.
     """
 
-    landing_zone: Path
+    zone: Zone
     resources: TaskResources
 
     def inspect(
@@ -60,11 +60,12 @@ class Inspector:
         """
         results: dict[str, Inspection | NotRead] = {}
         readable: list[OpenFile] = []
+        files = list(files)
         with ExitStack() as open_files:
+            opening_of = open_files.enter_context(self.zone.ahead(files))
             for file in files:
-                location = str(self.landing_zone / file.path)
                 try:
-                    opened = query.open_file(Source(0, file.path, location, file.size, file.mtime))
+                    opened = query.open_file(Source(0, file, self.zone), opening_of)
                 except Exception as error:  # one file cannot cost the others
                     results[file.path] = _not_read(error)
                 else:
@@ -73,7 +74,7 @@ class Inspector:
             for group in query.alike(readable):
                 inspections = self._read_alike(group, rules, most, above)
                 for opened, inspection in zip(group, inspections, strict=True):
-                    path = opened.source.path
+                    path = opened.source.file.path
                     results[path] = inspection
                     try:
                         opened.closing.close()

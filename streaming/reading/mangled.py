@@ -37,9 +37,19 @@ class Mangled(TypedDict):
     mangled_example: str | None
 
 
+def marked(places: pa.Table) -> pa.Table:
+    """
+    Return places, each a spelling of `cidade`, with the column `mangled` (bool).
+
+    It is true where the city looks wrongly decoded. Ask for many files at once: compiling the
+    expression takes 3 ms, as long as reading a small file.
+    """
+    return places.append_column("mangled", pc.match_substring_regex(places["cidade"], _PATTERN))
+
+
 def count(places: pa.Table) -> Mangled:
-    """Count the `rows` of places, each a spelling of `cidade`, that look wrongly decoded."""
-    wrong = places.filter(pc.match_substring_regex(places["cidade"], _PATTERN))
+    """Count the `rows` of places that are `mangled`."""
+    wrong = places.filter(places["mangled"])
     if not len(wrong):
         return {"mangled": 0, "mangled_example": None}
     cidade = str(min(wrong["cidade"].to_pylist()))[:EXAMPLE_LENGTH]

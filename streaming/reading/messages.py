@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from streaming.domain.file import File
+from streaming.landing.zone import Zone
 from streaming.settings import Settings
 
 # How much text from a file one log line may hold: characters of a reason and of a name, and names.
@@ -59,19 +61,20 @@ class Source:
 
     Attributes:
         number: names the file in the summaries.
-        path: its path in the landing zone.
-        location: where executors find it.
-        size: bytes; a file of another size has changed, and is not read.
-        mtime: nanoseconds since 1970; as with `size`.
+        file: as it was listed; another version has changed, and is not read.
+        zone: where it is.
         retraction: if given, only the rows to subtract are summarised, as negative cells.
     """
 
     number: int
-    path: str
-    location: str
-    size: int
-    mtime: int
+    file: File
+    zone: Zone
     retraction: Retraction | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.file.size
 
 
 @dataclass(frozen=True)

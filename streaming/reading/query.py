@@ -9,13 +9,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 
 import pyarrow as pa
 
 from streaming.domain import ledger
-from streaming.landing import opening, quarantine
-from streaming.landing.local import is_packed
+from streaming.landing import quarantine
+from streaming.landing.names import is_packed
+from streaming.landing.zone import Folder, Open
 from streaming.reading import charset, dialect, engine, result_tables
 from streaming.reading.companies import Reading
 from streaming.reading.dialect import Dialect
@@ -45,7 +45,7 @@ class FileResult:
     tables: list[pa.Table]
 
 
-def open_file(source: Source) -> OpenFile:
+def open_file(source: Source, opened: Open) -> OpenFile:
     """
     Open a file and find its dialect.
 
@@ -55,10 +55,8 @@ def open_file(source: Source) -> OpenFile:
         OSError: it may not be read.
     """
     with ExitStack() as stack:
-        descriptor = stack.enter_context(
-            opening.opened(Path(source.location), source.size, source.mtime)
-        )
-        gzipped = is_packed(source.path)
+        descriptor = stack.enter_context(opened(source.file))
+        gzipped = is_packed(source.file.path)
         path, file_dialect = stack.enter_context(dialect.plain(descriptor, gzipped=gzipped))
         return OpenFile(source, path, file_dialect, stack.pop_all())
 
@@ -74,7 +72,7 @@ def alike(files: Iterable[OpenFile]) -> list[list[OpenFile]]:
 
 
 def read(
-    files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
+    files: list[OpenFile], rules: Rules, folder: Folder, resources: TaskResources
 ) -> list[FileResult]:
     """
     Return the result of each of these files, which all have the dialect of the first one.
@@ -92,12 +90,12 @@ def read(
         # A Spark job asks for the retractions of all of its files, or of none.
         if files[0].source.retraction is not None:
             return _retractions(reading, files)
-        return _summaries(reading, files, quarantine_dir)
+        return _summaries(reading, files, folder)
 
 
-def _summaries(reading: Reading, files: list[OpenFile], quarantine_dir: Path) -> list[FileResult]:
+def _summaries(reading: Reading, files: list[OpenFile], folder: Folder) -> list[FileResult]:
     summaries = reading.summaries()
-    _quarantine(reading, files, summaries, quarantine_dir)
+    _quarantine(reading, files, summaries, folder)
     return [
         FileResult(
             summary.read,
@@ -125,7 +123,7 @@ def _report(file: OpenFile, summary: Summary) -> Report:
 
 
 def _quarantine(
-    reading: Reading, files: list[OpenFile], summaries: list[Summary], quarantine_dir: Path
+    reading: Reading, files: list[OpenFile], summaries: list[Summary], folder: Folder
 ) -> None:
     """Replace what the quarantine holds of these files by their rejected rows, or by nothing."""
     rejected = reading.rejected() if any(s.rejected for s in summaries) else iter(())
@@ -136,10 +134,13 @@ def _quarantine(
         encoding = files[number].dialect.encoding
         lines = ((reason, charset.escaped(raw, encoding)) for _, reason, raw in rows)
         counted = _counted(lines, summaries[number].rejected)
-        quarantine.write(quarantine_dir, files[number].source.path, counted, encoding)
+        quarantine.write(folder, files[number].source.file.path, counted, encoding)
     for number in clean:
         counted = _counted((), summaries[number].rejected)
-        quarantine.write(quarantine_dir, files[number].source.path, counted)
+        quarantine.write(folder, files[number].source.file.path, counted)
+    if len(clean) < len(files):
+        # Nothing reads a counted file again: a power loss after the commit would take the rows for good.
+        folder.flush()
 
 
 def _counted(rows: Iterable[tuple[str, str]], rejected: int) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@ Each kind fills other columns of one schema; `pipeline.spark_jobs.summarise` des
 """
 
 import json
-from dataclasses import asdict
 
 import pyarrow as pa
 
@@ -32,7 +31,7 @@ def in_schema(tables: list[pa.Table]) -> pa.Table:
 
 def of_report(source: Source, report: Report) -> pa.Table:
     """Return one row with `report` (JSON)."""
-    return numbered(source, pa.table({"report": [json.dumps(asdict(report))]}))
+    return numbered(source, pa.table({"report": [json.dumps(vars(report))]}))
 
 
 def of_companies(source: Source, summary: Summary) -> pa.Table:

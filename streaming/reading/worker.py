@@ -7,14 +7,14 @@ goes wrong with a file becomes its report, so that one file cannot fail the othe
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import pyarrow as pa
 
 from streaming.chunks import batches_by_size
 from streaming.errors import EnvironmentRefused, FileChanged, FileRejected, RunFailed
 from streaming.landing import opening, quarantine
-from streaming.landing.local import is_packed
+from streaming.landing.names import is_packed
+from streaming.landing.zone import Folder, Open
 from streaming.reading import companies, engine, query, result_tables
 from streaming.reading.dialect import PIECE_BYTES
 from streaming.reading.messages import Report, Rules, Source, TaskResources, first_line
@@ -29,7 +29,7 @@ Tables = Iterator[pa.Table]
 
 
 def summarise(
-    sources: list[Source], rules: Rules, quarantine_dir: str, resources: TaskResources
+    sources: list[Source], rules: Rules, folder: Folder, resources: TaskResources
 ) -> RecordBatches:
     """
     Yield the summaries of these files, as `spark_jobs.summarise` describes them.
@@ -38,11 +38,13 @@ def summarise(
         EnvironmentRefused: the quarantine cannot be written; no file is at fault.
     """
     # Nobody knows how large the content of a gzip file is, so each is read alone.
-    packed = [[source] for source in sources if is_packed(source.path)]
-    plain = (source for source in sources if not is_packed(source.path))
-    for batch in (*packed, *batches_by_size(plain, FILES_AT_ONCE, PIECE_BYTES)):
-        tables = list(_summarise(batch, rules, Path(quarantine_dir), resources))
-        yield from result_tables.in_schema(tables).combine_chunks().to_batches()
+    packed = [[source] for source in sources if is_packed(source.file.path)]
+    plain = (source for source in sources if not is_packed(source.file.path))
+    batches = [*packed, *batches_by_size(plain, FILES_AT_ONCE, PIECE_BYTES)]
+    with sources[0].zone.ahead(source.file for batch in batches for source in batch) as opened:
+        for batch in batches:
+            tables = list(_summarise(batch, opened, rules, folder, resources))
+            yield from result_tables.in_schema(tables).combine_chunks().to_batches()
 
 
 def fitting_rows(
@@ -58,9 +60,9 @@ def fitting_rows(
     for source in sources:
         try:
             with (
-                opening.opened(Path(source.location), source.size, source.mtime) as descriptor,
+                source.zone.opened(source.file) as descriptor,
                 companies.reading(
-                    connection, descriptor, rules[source.number], gzipped=is_packed(source.path)
+                    connection, descriptor, rules[source.number], gzipped=is_packed(source.file.path)
                 ) as reading,
             ):
                 for batch in reading.fitting_rows():
@@ -68,37 +70,35 @@ def fitting_rows(
                     names = ["file", *batch.schema.names]
                     yield pa.RecordBatch.from_arrays([file, *batch.columns], names=names)
         except opening.Changed:
-            raise FileChanged([source.path]) from None
+            raise FileChanged([source.file.path]) from None
         except (FileRejected, OSError) as error:
-            raise FileRejected(f"{source.path}: {error}") from None
+            raise FileRejected(f"{source.file.path}: {error}") from None
         except Exception as error:
             engine.renew(resources)
-            raise RunFailed(f"{source.path}: {first_line(error)}") from error
+            raise RunFailed(f"{source.file.path}: {first_line(error)}") from error
 
 
 def _summarise(
-    sources: Sequence[Source], rules: Rules, quarantine_dir: Path, resources: TaskResources
+    sources: Sequence[Source], opened: Open, rules: Rules, folder: Folder, resources: TaskResources
 ) -> Tables:
     """Open all of these files, and yield their result tables; one query reads files of one dialect."""
-    opened: list[OpenFile] = []
+    readable: list[OpenFile] = []
     with ExitStack() as open_files:
         for source in sources:
             try:
-                file = query.open_file(source)
+                file = query.open_file(source, opened)
             except EnvironmentRefused:
                 raise
             except Exception as error:
-                yield _failure(source, error, quarantine_dir)
+                yield _failure(source, error, folder)
             else:
                 open_files.push(file.closing)
-                opened.append(file)
-        for files in query.alike(opened):
-            yield from _read_alike(files, rules, quarantine_dir, resources)
+                readable.append(file)
+        for files in query.alike(readable):
+            yield from _read_alike(files, rules, folder, resources)
 
 
-def _read_alike(
-    files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
-) -> Tables:
+def _read_alike(files: list[OpenFile], rules: Rules, folder: Folder, resources: TaskResources) -> Tables:
     """
     Yield the result tables of files in one dialect; what fails costs only the file that makes it fail.
 
@@ -106,25 +106,25 @@ def _read_alike(
     it has not as many rows as lines: we saw that with a quote that does not close, whose row DuckDB
     drops or keeps depending on the files before it.
     """
-    results = _results(files, rules, quarantine_dir, resources)
+    results = _results(files, rules, folder, resources)
     for number, file in enumerate(files):
         if results is None or (len(files) > 1 and results[number].rows != file.dialect.rows):
-            yield from _read_alike([file], rules, quarantine_dir, resources)
+            yield from _read_alike([file], rules, folder, resources)
             continue
         try:
             file.closing.close()
         except opening.Changed as error:
-            yield _failure(file.source, error, quarantine_dir)
+            yield _failure(file.source, error, folder)
         else:
             yield from results[number].tables
 
 
 def _results(
-    files: list[OpenFile], rules: Rules, quarantine_dir: Path, resources: TaskResources
+    files: list[OpenFile], rules: Rules, folder: Folder, resources: TaskResources
 ) -> list[FileResult] | None:
     """Return the result of each file, a failure too if it is one file; None if several files failed."""
     try:
-        return query.read(files, rules, quarantine_dir, resources)
+        return query.read(files, rules, folder, resources)
     except EnvironmentRefused:
         raise
     except Exception as error:
@@ -132,13 +132,13 @@ def _results(
             engine.renew(resources)
         if len(files) > 1:
             return None
-        return [FileResult(0, [_failure(files[0].source, error, quarantine_dir)])]
+        return [FileResult(0, [_failure(files[0].source, error, folder)])]
 
 
-def _failure(source: Source, error: Exception, quarantine_dir: Path) -> pa.Table:
+def _failure(source: Source, error: Exception, folder: Folder) -> pa.Table:
     """Return the report of a file that was not read; a rejected file leaves no rows in quarantine."""
     if isinstance(error, FileRejected):
-        quarantine.write(quarantine_dir, source.path, ())
+        quarantine.write(folder, source.file.path, ())
         report = Report("rejected", reason=str(error))
     elif isinstance(error, OSError):
         report = Report("unreadable", reason=error.strerror or str(error))

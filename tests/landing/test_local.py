@@ -12,7 +12,8 @@ from streaming import chunks
 from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused
 from streaming.landing import dropping, local
-from streaming.pipeline.settling import Settling
+from streaming.landing import names as naming
+from streaming.landing.settling import Settling
 
 SECONDS = 10**9
 
@@ -53,7 +54,7 @@ def test_the_names_looked_at_end_in_csv_or_csv_gz_and_are_not_hidden() -> None:
         "_quarantine",
     ]
 
-    assert [name for name in names if local.is_ingestable(name)] == [
+    assert [name for name in names if naming.is_ingestable(name)] == [
         "x.csv",
         "x.csv.gz",
         "São Paulo.csv",
@@ -210,7 +211,7 @@ def test_the_same_name_with_other_content_gets_a_new_name(
 
         assert copied
         assert given_name.startswith(prefix) and given_name.endswith(suffix)
-        assert local.is_ingestable(given_name)
+        assert naming.is_ingestable(given_name)
         assert (zone / given_name).read_bytes() == content
     assert {(zone / n).read_bytes() for n in names(zone)} == contents
     assert len(names(zone)) == 3

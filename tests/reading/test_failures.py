@@ -11,6 +11,7 @@ import pytest
 
 from streaming.errors import EnvironmentRefused, RunFailed
 from streaming.landing import quarantine
+from streaming.landing.local_folder import LocalFolder
 from streaming.reading import companies, scan, worker
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources, shortened
 from tests.nasty import COLUMNS
@@ -42,7 +43,7 @@ def reports(sources: Sequence[Source], directory: Path) -> tuple[dict[int, Repor
     """Return the report of each file, and the files of which there is more than that."""
     results: dict[int, Report] = {}
     more = set()
-    for batch in worker.summarise(list(sources), RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(list(sources), RULES, LocalFolder(directory), TaskResources()):
         for line in batch.to_pylist():
             if line["report"]:
                 results[line["file"]] = Report(**json.loads(line["report"]))
@@ -104,7 +105,7 @@ def test_a_file_whose_reading_fails_is_reported_and_its_neighbours_are_read(
         2: Report("read", read=2, rejected=1, wrong_digits=1),
     }
     assert more == {0, 2}
-    assert [line["file"] for line in quarantine.rows(tmp_path / "q")] == ["f2.csv"]
+    assert [line["file"] for line in quarantine.rows(LocalFolder(tmp_path / "q"))] == ["f2.csv"]
 
 
 def test_a_file_that_fails_when_it_is_read_again_is_reported(
@@ -152,7 +153,7 @@ def test_two_readings_that_disagree_fail_their_file_and_keep_its_quarantine(
                 yield number, "another", "row"
 
     monkeypatch.setattr(companies.Reading, "rejected", rejected_and_more)
-    quarantine.write(tmp_path / "q", "f1.csv", [("as", "before")])
+    quarantine.write(LocalFolder(tmp_path / "q"), "f1.csv", [("as", "before")])
 
     results, more = reports(three, tmp_path / "q")
 
@@ -160,7 +161,7 @@ def test_two_readings_that_disagree_fail_their_file_and_keep_its_quarantine(
         "Disagreement: 1 rejected rows were counted, then 2 were read"
     )
     assert (results[0].outcome, results[2].outcome, more) == ("read", "read", {0, 2})
-    assert [(r["file"], r["raw"]) for r in quarantine.rows(tmp_path / "q")] == [
+    assert [(r["file"], r["raw"]) for r in quarantine.rows(LocalFolder(tmp_path / "q"))] == [
         ("f1.csv", "before"),
         ("f2.csv", "00000005000100,ontem,Natal,RN,10.00"),
     ]

@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.domain import municipalities
+from streaming.domain.file import File
 from streaming.landing import quarantine
+from streaming.landing.directory import Directory
+from streaming.landing.local_folder import LocalFolder
 from streaming.reading import charset, mangled, worker
 from streaming.reading.messages import Rules, Source, TaskResources
 from tests.examples import examples
@@ -34,10 +37,12 @@ def read(directory: Path, content: bytes, name: str = "x.csv") -> tuple[dict[str
     path = directory / name
     path.write_bytes(content)
     status = path.stat()
-    source = Source(0, name, str(path), status.st_size, status.st_mtime_ns)
+    source = Source(0, File(status.st_mtime_ns, name, status.st_size), Directory(path.parent))
     rows = [
         row
-        for batch in worker.summarise([source], RULES, str(directory / "quarantine"), TaskResources())
+        for batch in worker.summarise(
+            [source], RULES, LocalFolder(directory / "quarantine"), TaskResources()
+        )
         for row in batch.to_pylist()
     ]
     [report] = [json.loads(row["report"]) for row in rows if row["report"]]
@@ -48,7 +53,7 @@ def rejected(directory: Path) -> list[tuple[str, bytes]]:
     """Return reason and bytes of each rejected row, as the quarantine says to get them."""
     return [
         (row["reason"], row["raw"].encode(row.get("encoding", "utf-8"), "surrogateescape"))
-        for row in quarantine.rows(directory / "quarantine")
+        for row in quarantine.rows(LocalFolder(directory / "quarantine"))
     ]
 
 
@@ -63,7 +68,7 @@ def test_a_row_of_invalid_utf8_keeps_its_bytes(tmp_path: Path) -> None:
 
     assert (report["read"], report["rejected"], cities) == (4, 3, {"São Paulo"})
     assert rejected(tmp_path) == [("row: invalid UTF-8", row.rstrip(b"\n")) for row in wrong]
-    assert all("encoding" not in row for row in quarantine.rows(tmp_path / "quarantine"))
+    assert all("encoding" not in row for row in quarantine.rows(LocalFolder(tmp_path / "quarantine")))
 
 
 @examples(20)
@@ -92,8 +97,10 @@ def test_a_row_of_windows_1252_keeps_its_bytes_and_names_its_encoding(tmp_path: 
         ("cidade: control character", wrong.rstrip(b"\n")),
         ("row: wrong number of columns", short.rstrip(b"\n")),
     ]
-    assert {row["encoding"] for row in quarantine.rows(tmp_path / "quarantine")} == {charset.WINDOWS}
-    quarantine.rename(tmp_path / "quarantine", "x.csv", "_archive/2026-11/x.csv")
+    assert {row["encoding"] for row in quarantine.rows(LocalFolder(tmp_path / "quarantine"))} == {
+        charset.WINDOWS
+    }
+    quarantine.rename(LocalFolder(tmp_path / "quarantine"), {"x.csv": "_archive/2026-11/x.csv"})
     assert [raw for _, raw in rejected(tmp_path)] == [wrong.rstrip(b"\n"), short.rstrip(b"\n")]
 
 
@@ -101,7 +108,7 @@ def test_a_row_of_windows_1252_keeps_its_bytes_and_names_its_encoding(tmp_path: 
 
 
 def places(*cities: str) -> pa.Table:
-    return pa.table({"cidade": list(cities), "rows": [2] * len(cities)})
+    return mangled.marked(pa.table({"cidade": list(cities), "rows": [2] * len(cities)}))
 
 
 @pytest.mark.parametrize(

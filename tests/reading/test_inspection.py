@@ -12,6 +12,7 @@ from streaming.domain.capitals import EVERY, Capital
 from streaming.domain.file import File
 from streaming.domain.quality import Inspection
 from streaming.landing import local
+from streaming.landing.directory import Directory
 from streaming.reading import dialect, engine, inspection
 from streaming.reading.inspection import Inspector, NotRead
 from streaming.reading.judging import Judged, Judging
@@ -34,7 +35,7 @@ def inspected(
     file = local.stat_file(directory, name)
     assert file is not None
     how = Rules(NOW, **rules)  # type: ignore[arg-type]
-    result = Inspector(directory, TaskResources()).inspect([file], how, most, above)[name]
+    result = Inspector(Directory(directory), TaskResources()).inspect([file], how, most, above)[name]
     assert isinstance(result, Inspection), result
     return result
 
@@ -131,7 +132,7 @@ def test_small_files_are_told_apart_and_one_that_fails_costs_no_other(tmp_path: 
         "g.csv": "no such thing\n",
     }
     files = landed(tmp_path, contents)
-    inspector, rules = Inspector(tmp_path, TaskResources()), Rules(NOW)
+    inspector, rules = Inspector(Directory(tmp_path), TaskResources()), Rules(NOW)
     alone = {}
     for file in files:
         alone |= inspector.inspect([file], rules, 3, EVERY)
@@ -146,7 +147,7 @@ def test_a_file_whose_reading_fails_is_named_and_costs_no_other(
 ) -> None:
     contents = {f"{name}.csv": HEADER + ROWS[name:] for name in (0, 41, 82, 123)}
     files = landed(tmp_path, contents)
-    inspector, rules = Inspector(tmp_path, TaskResources()), Rules(NOW)
+    inspector, rules = Inspector(Directory(tmp_path), TaskResources()), Rules(NOW)
     expected = inspector.inspect(files, rules, 3, EVERY)
     judged = Judging.judged
 
@@ -179,7 +180,7 @@ def test_rows_that_cannot_be_split_are_those_of_the_file_alone(tmp_path: Path) -
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, reason: str) -> None:
     files = landed(tmp_path, {name: "no such thing\n"})
-    result = Inspector(tmp_path, TaskResources()).inspect(files, Rules(NOW), 3, EVERY)[name]
+    result = Inspector(Directory(tmp_path), TaskResources()).inspect(files, Rules(NOW), 3, EVERY)[name]
     assert isinstance(result, NotRead) and result.why.startswith(reason)
 
 
@@ -187,7 +188,7 @@ def test_a_file_that_is_gone_or_another_one_is_not_read(tmp_path: Path) -> None:
     files = landed(tmp_path, {"x.csv": HEADER + ROWS, "y.csv": HEADER, "z.csv": HEADER})
     os.utime(tmp_path / "x.csv", (1, 1))
     (tmp_path / "y.csv").unlink()
-    results = Inspector(tmp_path, TaskResources()).inspect(files, Rules(NOW), 3, EVERY)
+    results = Inspector(Directory(tmp_path), TaskResources()).inspect(files, Rules(NOW), 3, EVERY)
     assert (results["x.csv"], results["y.csv"]) == (NotRead(GONE), NotRead(GONE))
     assert isinstance(results["z.csv"], Inspection)
 

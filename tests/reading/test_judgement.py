@@ -16,6 +16,7 @@ import pytest
 from streaming.domain import ledger
 from streaming.errors import FileRejected
 from streaming.landing import opening, quarantine
+from streaming.landing.local_folder import LocalFolder
 from streaming.reading import companies, dialect, engine, worker
 from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect
@@ -175,14 +176,14 @@ def passes(path: Path) -> tuple[int, int] | str:
 def told(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what `summaries.read` tells of each file, in an order of its own."""
     rows: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
-    for batch in worker.summarise(sources, RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(sources, RULES, LocalFolder(directory), TaskResources()):
         for number, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             rows[number].append(tuple(values))
     return {number: sorted(lines, key=repr) for number, lines in rows.items()}
 
 
 def kept(directory: Path) -> list[str]:
-    return sorted(map(repr, quarantine.rows(directory)))
+    return sorted(map(repr, quarantine.rows(LocalFolder(directory))))
 
 
 def passes_agree(random: Random, directory: Path) -> None:
@@ -233,7 +234,7 @@ def test_a_wrong_byte_in_an_ignored_column_costs_no_row(tmp_path: Path) -> None:
     assert [row[3:] for row in lines if row[4]] == [
         (None, "São Paulo", "SP", "2024-01", 1, Decimal("10.00"), 1)
     ]
-    assert [row["reason"].split(":")[0] for row in quarantine.rows(tmp_path / "q")] == [
+    assert [row["reason"].split(":")[0] for row in quarantine.rows(LocalFolder(tmp_path / "q"))] == [
         "data_abertura",
         "data_abertura",
     ]
@@ -251,7 +252,7 @@ def test_a_wrong_byte_in_a_needed_column_rejects_its_row_and_is_kept(
 
     told([source], tmp_path / "q")
 
-    [rejected] = quarantine.rows(tmp_path / "q")
+    [rejected] = quarantine.rows(LocalFolder(tmp_path / "q"))
     assert rejected["reason"] == "row: invalid UTF-8"
     assert rejected["raw"].encode("utf-8", "surrogateescape") + b"\n" == content.removeprefix(HEADER)
 

@@ -12,6 +12,7 @@ import pytest
 
 from streaming.domain import ledger
 from streaming.landing import quarantine
+from streaming.landing.local_folder import LocalFolder
 from streaming.reading import worker
 from streaming.reading.messages import Retraction, Rules, Source, TaskResources
 from tests.sources import laid
@@ -29,7 +30,7 @@ def line(number: int, cidade: str = "Natal", opened: str = "2024-01-31") -> str:
 def rows(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ...]]]:
     """Return what is told of each file, in an order of its own."""
     results: dict[int, list[tuple[Any, ...]]] = {source.number: [] for source in sources}
-    for batch in worker.summarise(sources, RULES, str(directory), TaskResources()):
+    for batch in worker.summarise(sources, RULES, LocalFolder(directory), TaskResources()):
         for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             results[file].append(tuple(values))
     return {file: sorted(lines, key=repr) for file, lines in results.items()}
@@ -37,7 +38,7 @@ def rows(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ..
 
 def rejected(directory: Path, source: Source) -> list[dict[str, str]]:
     """Return the rejected rows of a file, without its name."""
-    kept = [{**row, "file": ""} for row in quarantine.rows(directory, source.path)]
+    kept = [{**row, "file": ""} for row in quarantine.rows(LocalFolder(directory), source.path)]
     return sorted(kept, key=lambda row: row["raw"])
 
 

@@ -18,15 +18,14 @@ from pathlib import Path
 import structlog
 
 from streaming.domain.file import File
-from streaming.landing import dropping, local
-from streaming.pipeline import archive
-from streaming.reading.dialect import UNPACKED_BYTES, UNPACKED_RATIO
+from streaming.landing import dropping, names
+from streaming.landing.names import UNPACKED_BYTES, UNPACKED_RATIO
 
 PIECE = 1024 * 1024
 PATIENCE = 5  # a last line without an end has to stand still this many times as long
 FEW = 1000  # sights that are kept without looking whether their files are gone
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.settling")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.landing.settling")
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Settling:
             return True
         # Only whole files are moved to the archive, so those in it are not looked into.
         if (
-            not archive.is_in(file.path)
+            not names.is_archived(file.path)
             and not dropping.is_marked_whole(path, status)
             and self._is_open(file.path, status)
         ):
@@ -99,7 +98,7 @@ class Settling:
 
     def _is_open(self, path: str, status: os.stat_result) -> bool:
         """Return whether the last line has no end; the inside of a gzip file is read once per state."""
-        if not local.is_packed(path):
+        if not names.is_packed(path):
             return _is_open(self._landing_zone / path, status.st_size)
         sight = self._sight(path, status)
         if sight.open is None:

@@ -10,9 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from streaming.domain.file import File
-from streaming.landing import dropping, local
-from streaming.pipeline import settling
-from streaming.pipeline.settling import Settling
+from streaming.landing import dropping, local, settling
+from streaming.landing.settling import Settling
 
 HALF = "a\nx,RN,10"
 
