@@ -6,6 +6,7 @@ They are grouped by what to do: a `Retryable` error may pass, a `Permanent` one 
 CityFeaturesError
 ├── Retryable                 trying again may help; nothing was written
 │   ├── Conflict              another writer committed first: recompute against the new state
+│   ├── LeaseLost             the right to work ran out, or another process has it: take it again
 │   ├── FileChanged           a file changed between reading and commit: recompute without it
 │   └── RedisUnavailable      no answer from Redis
 └── Permanent                 a person has to do something first; the message says what
@@ -36,6 +37,10 @@ class Retryable(CityFeaturesError):
 
 class Conflict(Retryable):
     """Another writer committed between reading the version and the merge."""
+
+
+class LeaseLost(Retryable):
+    """A lease ran out, or another process has it: what was computed under it is not written."""
 
 
 class FileChanged(Retryable):

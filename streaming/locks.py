@@ -1,10 +1,11 @@
 """
-Every lock between processes, all of them flock: the kernel releases one when its holder ends, however.
+The locks between the processes of one machine: flock, which the kernel releases when its holder ends.
+
+Between machines there are leases in Redis (`store/lease`).
 
 | lock | file | held |
 |---|---|---|
 | a checkpoint | `checkpoints/.run.lock`, `.follow.lock` | by the run on it (`checkpoint`) |
-| the rebuild | `checkpoints/.rebuild.lock` | `shared` by batches, `exclusive` by a rebuild |
 | the archive | `landing_zone/_archive/.lock` | while files are moved (`pipeline/archive`) |
 | the embedded server | `.redis/lock` | while it is started or stopped (`store/server_directory`) |
 | its life | `.redis/server.lock` | by the server itself, as long as it lives |
@@ -14,7 +15,7 @@ Every lock between processes, all of them flock: the kernel releases one when it
 import fcntl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,6 @@ from streaming.errors import EnvironmentRefused, Stopped, mending
 from streaming.settings import Settings
 
 POLL = 0.05
-REBUILD = "rebuild"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.locks")
 
@@ -85,43 +85,11 @@ def checkpoint(settings: Settings, name: str, stop: threading.Event) -> Iterator
         yield directory
 
 
-def shared(settings: Settings, stop: threading.Event) -> AbstractContextManager[None]:
-    """Hold off a rebuild while a batch is ingested, after the one that may be under way."""
-    return _held(settings, REBUILD, stop, "a rebuild is under way: waiting for it", shared=True)
-
-
-def exclusive(settings: Settings, stop: threading.Event) -> AbstractContextManager[None]:
-    """Hold off every batch, after those in hand, and every other rebuild."""
-    return _held(settings, REBUILD, stop, "a batch or another rebuild is in hand: waiting for it")
-
-
 @contextmanager
-def no_rebuild(settings: Settings) -> Iterator[bool]:
-    """Yield whether neither a batch nor a rebuild is in hand; none begins before the block ends."""
-    with _opened(settings, REBUILD) as lock:
-        yield try_lock(lock.fileno())
-
-
-def is_held(settings: Settings, name: str) -> bool:
-    """
-    Return whether a process holds the checkpoint of this name; nothing is made or kept locked.
-
-    A lock that cannot be looked at counts as free: then a run would be needed, and says what is wrong.
-    """
-    try:
-        with (settings.checkpoints / f".{name}.lock").open() as lock:
-            return not try_lock(lock.fileno(), shared=True)
-    except OSError:
-        return False
-
-
-@contextmanager
-def _held(
-    settings: Settings, name: str, stop: threading.Event, message: str, *, shared: bool = False
-) -> Iterator[None]:
+def _held(settings: Settings, name: str, stop: threading.Event, message: str) -> Iterator[None]:
     """Hold a lock among the processes with these checkpoints."""
     with _opened(settings, name) as lock:
-        wait(lock.fileno(), shared=shared, stop=stop, on_wait=lambda: log.warning(message))
+        wait(lock.fileno(), stop=stop, on_wait=lambda: log.warning(message))
         yield
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
+from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
 from streaming.errors import EnvironmentRefused, RedisRefused, RedisUnavailable
 from streaming.metrics import tally
+from streaming.store import sentinel
 
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 # How TLS ends when a server goes away in the middle of it.
@@ -70,6 +72,16 @@ class VerifiedTLSConnection(redis.SSLConnection):
         return wrapped
 
 
+class VerifiedManagedConnection(SentinelManagedConnection, VerifiedTLSConnection):
+    """The same, to the primary that the sentinels name."""
+
+
+VERIFIED = {
+    redis.SSLConnection: VerifiedTLSConnection,
+    SentinelManagedSSLConnection: VerifiedManagedConnection,
+}
+
+
 def connect(url: str, retries: int, patience: float = 30) -> Any:
     """
     Return a client that connects when it is first used, and waits `patience` seconds for a reply.
@@ -79,8 +91,9 @@ def connect(url: str, retries: int, patience: float = 30) -> Any:
     Raises:
         EnvironmentRefused: the URL or one of its options is invalid; the message never contains the URL.
     """
+    make = sentinel.primary if url.startswith(sentinel.SCHEMES) else redis.Redis.from_url
     try:
-        client = redis.Redis.from_url(
+        client = make(
             url,
             retry=RetryTransient(ExponentialWithJitterBackoff(base=0.1, cap=2.0), retries),
             socket_connect_timeout=min(5, patience),
@@ -89,11 +102,11 @@ def connect(url: str, retries: int, patience: float = 30) -> Any:
         )
     except ValueError:
         raise EnvironmentRefused(
-            "REDIS_URL is not a URL of the form redis://[user:password@]host:port/db"
+            "REDIS_URL is not a URL of the form redis://[user:password@]host:port/db "
+            f"or {sentinel.FORM}"
         ) from None
     pool = client.connection_pool
-    if pool.connection_class is redis.SSLConnection:
-        pool.connection_class = VerifiedTLSConnection
+    pool.connection_class = VERIFIED.get(pool.connection_class, pool.connection_class)
     options = pool.connection_kwargs
     try:
         pool.connection_class(**options)

@@ -1,6 +1,6 @@
 """One commit as the merge script takes it (`scripts/merge.lua`): keys, and one value in MessagePack."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from streaming.domain import catalogue, ledger
@@ -12,8 +12,16 @@ from streaming.store import formats, keys
 from streaming.store.script_runner import packed
 
 
-def call(commit: Commit, key: Callable[[str], str]) -> tuple[list[str], bytes]:
-    """Return keys and argument of the script for this commit; `key` puts the prefix before a name."""
+def call(
+    commit: Commit, key: Callable[[str], str], leases: Mapping[str, str]
+) -> tuple[list[str], bytes]:
+    """
+    Return keys and argument of the script for this commit.
+
+    Args:
+        key: puts the prefix before a name.
+        leases: the value by key of the leases that have to be held.
+    """
     writes, series = _by_kind(catalogue.writes(commit.increments))
     blocks = ledger.pack(commit.blocks)
     shapes: dict[tuple[FeatureGroup, Fields], int] = {}
@@ -41,9 +49,10 @@ def call(commit: Commit, key: Callable[[str], str]) -> tuple[list[str], bytes]:
         "codes": {number: w.code for number, w in enumerate(writes, 1) if w.code is not None},
         "series": list(series.values()),
         "blocks": list(blocks.values()),
+        "leases": list(leases.values()),
         "records": [part for path, record in commit.records.items() for part in (path, dump(record))],
     }
-    return [key(name) for name in names], packed(batch)
+    return [*map(key, names), *leases], packed(batch)
 
 
 def _by_kind(writes: Iterable[Write]) -> tuple[list[Write], dict[str, list[Any]]]:

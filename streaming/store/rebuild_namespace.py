@@ -1,12 +1,13 @@
 """A namespace beside the live one, `rebuild:<id>:`, and the switch that puts it in its place."""
 
+from contextlib import closing
+
 import structlog
 
-from streaming import locks
 from streaming.chunks import batched
 from streaming.domain import catalogue
-from streaming.settings import Settings
 from streaming.store import formats, keys
+from streaming.store.lease import Lease
 from streaming.store.reader import KEYS_AT_ONCE
 from streaming.store.script_runner import packed
 from streaming.store.store import Store
@@ -21,18 +22,20 @@ def begin(store: Store, id: str) -> Store:
     return store.within(keys.rebuild(id))
 
 
-def clean_interrupted(settings: Settings, store: Store) -> None:
+def clean_interrupted(store: Store) -> None:
     """Remove what an interrupted rebuild left in Redis, unless one is under way."""
-    with locks.no_rebuild(settings) as free:
-        if free:
+    if not _is_begun(store):
+        return
+    with closing(Lease(store, keys.REBUILDING)) as lease:
+        if not lease.attempt():
             clean(store)
 
 
 def clean(store: Store) -> None:
     """Remove what a rebuild left that did not come to its end; only while none is under way."""
+    if not _is_begun(store):
+        return
     with store.translated():
-        if not store.client.exists(store.key(keys.REBUILD)):
-            return
         # The version goes first: without it there is no switch to what else is still there.
         names = sorted(store.keys(keys.REBUILDS), key=lambda n: (not n.endswith(f":{keys.VERSION}"), n))
         for chunk in batched(names, KEYS_AT_ONCE):
@@ -49,6 +52,7 @@ def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> 
         The new version, and how many cities there are.
 
     Raises:
+        LeaseLost: the rebuild's lease is not held.
         Conflict: the live namespace is no longer at this position, or the rebuilt one lost keys.
         KeyRefused: a live key in the way is not ours. Nothing was written.
     """
@@ -59,6 +63,7 @@ def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> 
     involved = [s.key(name) for s in (store, rebuilt) for name in own] + [store.key(keys.REBUILD)]
     involved += [key for name in names for key in (rebuilt.key(name), store.key(name))]
     involved += [store.key(name) for name in sorted(live - set(names))]
+    involved += store.leases
     argument = {
         "version": str(position[0]),
         "commit": position[1],
@@ -66,10 +71,16 @@ def switch(store: Store, rebuilt: Store, position: tuple[int, str], id: str) -> 
         "rebuilt_commit": commit,
         "id": id,
         "format": str(formats.FORMAT),
+        "leases": list(store.leases.values()),
         "moves": [_kind(name) for name in names],
     }
     new = store.script("switch", involved, packed(argument))
     return int(new), sum(catalogue.group_of(name) == catalogue.CITY for name in names)
+
+
+def _is_begun(store: Store) -> bool:
+    with store.translated():
+        return bool(store.client.exists(store.key(keys.REBUILD)))
 
 
 def _kind(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import redis
 
-from streaming.errors import CityFeaturesError, Conflict, KeyRefused, RedisRefused
+from streaming.errors import CityFeaturesError, Conflict, KeyRefused, LeaseLost, RedisRefused
 from streaming.metrics import tally
 from streaming.store import formats
 
@@ -26,9 +26,9 @@ class Scripts:
         self._place = place
         self._registered: dict[str, Any] = {}
 
-    def run(self, name: str, keys: Sequence[str], argument: bytes) -> str:
+    def run(self, name: str, keys: Sequence[str], argument: bytes, connection: Any | None = None) -> str:
         """
-        Run the script of this name.
+        Run the script of this name, over any connection of the client or over this one.
 
         Returns:
             What it came to.
@@ -36,13 +36,14 @@ class Scripts:
         Raises:
             Conflict: another writer was there first.
             FormatRefused: what is there was written by another version of the service.
+            LeaseLost: the lease that it was to be written under is not held.
             KeyRefused: a key holds something else, or a sum would no longer be exact.
             RedisRefused: this user may not do all of it.
         """
         if name not in self._registered:
             text = files("streaming.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
             self._registered[name] = self._client.register_script(text)
-        reply = self._registered[name](keys=keys, args=[argument])
+        reply = self._registered[name](keys=keys, args=[argument], client=connection)
         kind, key, detail = (str(part, "utf-8", "replace") for part in reply)
         if kind == "done":
             return detail
@@ -52,6 +53,8 @@ class Scripts:
         if kind == "conflict":
             tally.add(tally.CONFLICTS)
             return Conflict(f"{key!r} is {detail}, no longer what was expected")
+        if kind == "lease":
+            return LeaseLost(f"the lease {key!r} ran out or is another's; nothing was written")
         if kind == "format":
             return formats.refused(detail, self._place)
         if kind == "denied":

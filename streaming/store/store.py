@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
+from typing import Self
 
 from streaming.chunks import batched
 from streaming.domain import ledger
@@ -11,6 +13,7 @@ from streaming.domain.records import Commit, LastAudit, Record, load, record_pre
 from streaming.settings import Settings
 from streaming.store import keys, local_server, merge
 from streaming.store.reader import KEYS_AT_ONCE, PATIENCE, RETRIES, Reader, answered, text
+from streaming.store.replicas import Replicas
 from streaming.store.script_runner import Scripts, naming, packed
 
 BLOCKS_AT_ONCE = 500
@@ -30,6 +33,16 @@ class Store(Reader):
     ) -> None:
         super().__init__(url, settings, retries=retries, patience=patience)
         self._scripts = Scripts(self.client, self.place)
+        # The embedded server has no replicas.
+        self._replicas = None if settings.redis_url is None else Replicas()
+        self.leases: Mapping[str, str] = {}
+        """By key, the values of the leases without which nothing is committed."""
+
+    def fenced(self, key: str, value: str) -> Self:
+        """Return this store, with commits only while this lease has this value."""
+        fenced = copy(self)
+        fenced.leases = {**self.leases, key: value}
+        return fenced
 
     @answered
     def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
@@ -107,18 +120,35 @@ class Store(Reader):
 
         Raises:
             Conflict: the version is no longer the expected one; nothing was written.
+            LeaseLost: a lease of this store (`fenced`) is not held; nothing was written.
             KeyRefused: a key holds something else, or a sum would no longer be exact; nothing was
                 written.
         """
-        names, argument = merge.call(commit, self.key)
-        return int(self.script("merge", names, argument))
+        names, argument = merge.call(commit, self.key, self.leases)
+        if self._replicas is None:
+            return int(self.script("merge", names, argument))
+        with self.client.client() as connection:  # a replica is waited for on the one that wrote
+            version = int(self._scripts.run("merge", names, argument, connection))
+            self._replicas.wait(connection, version)
+        return version
 
     @answered
-    def refile(self, moves: Mapping[str, str]) -> None:
-        """Move the records of files to other paths, all of them at once."""
-        if moves:
-            pairs = [path for move in moves.items() for path in move]
-            self.script("refile", [self.key(keys.FILES)], packed(pairs))
+    def refile(self, moves: Sequence[tuple[File, File]]) -> list[bool]:
+        """
+        Move the records of files to other paths, all at once; each has the new file's identity then.
+
+        Returns:
+            Of each move whether it was made: not where the record is gone, or of another version.
+        """
+        if not moves:
+            return []
+        flat = [
+            part
+            for old, new in moves
+            for part in (old.path, record_prefix(old), new.path, record_prefix(new))
+        ]
+        done = self.script("refile", [self.key(keys.FILES)], packed(flat))
+        return [moved == "1" for moved in done]
 
     @answered
     def script(self, name: str, names: Sequence[str], argument: bytes) -> str:

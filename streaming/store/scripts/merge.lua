@@ -1,7 +1,7 @@
 -- One batch into Redis, all or nothing.
 --
 -- KEYS: version, commit, files, format, then one key a ranking, one feature key a write, one a series, one
---   ledger block a block.
+--   ledger block a block, one lease a lease.
 -- ARGV: one value in MessagePack (streaming/store/merge.py makes it):
 --   expected, base     the version and the commit ('': any) that the batch was computed against
 --   id, at             its own commit's id, and the instant of the commit
@@ -16,6 +16,7 @@
 --   series             of each key with many counts (and totals): for each in turn the fields of count and
 --                      total (false: none), whole reais, cents, companies
 --   blocks             the bytes of each block
+--   leases             what the value of each lease has to be
 --   records            a path and its record, in turn
 --
 -- Lua does not roll back, so everything is checked before the first write. Sums are exact: whole reais and
@@ -32,6 +33,7 @@ local RANKINGS = 4
 local WRITES = RANKINGS + #rankings
 local SERIES = WRITES + count_of_writes
 local BLOCKS = SERIES + #series
+local LEASES = BLOCKS + #batch.blocks
 
 local function refuse(kind, key, why)
     return {kind, key, why}
@@ -64,7 +66,10 @@ local function mean(reais, cents, n)
     return string.format('%.0f.%02d', whole, part)
 end
 
--- Check.
+-- Check. A holder that was away for longer than its lease writes nothing, even if nobody else did meanwhile.
+for i, value in ipairs(batch.leases) do
+    if redis.call('GET', KEYS[LEASES + i]) ~= value then return refuse('lease', KEYS[LEASES + i], '') end
+end
 local kind = kind_of(version)
 if kind ~= 'none' and kind ~= 'string' then return refuse('key', version, 'is a ' .. kind) end
 local current = redis.call('GET', version) or '0'

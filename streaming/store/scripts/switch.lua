@@ -1,18 +1,20 @@
 -- A rebuilt namespace takes the place of the live one, at once.
 --
 -- KEYS: version, commit, format, the same three of the rebuilt namespace, the mark of the rebuild, then (the
---       rebuilt key, the live one it becomes) a move, then the live keys that go.
+--       rebuilt key, the live one it becomes) a move, then the live keys that go, then one lease a lease.
 -- ARGV: one value in MessagePack (streaming/store/rebuild_namespace.py makes it):
 --   version, commit                   the live ones that the rebuild was computed against
 --   rebuilt_version, rebuilt_commit   those of the namespace
 --   id, format                        the id of the new commit, and its format
 --   moves                             a move: what the live key must be, if it is there: 'string', 'hash', or
 --                                     the name of a field that a hash must have
+--   leases                            what the value of each lease has to be
 local version, commit, format, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[7]
 local FIRST_MOVE = 8
 local switch = cmsgpack.unpack(ARGV[1])
 local id, moves = switch.id, switch.moves
 local first_gone = FIRST_MOVE + 2 * #moves
+local last_gone = #KEYS - #switch.leases
 
 local function refuse(kind, key, why)
     return {kind, key, why}
@@ -25,6 +27,10 @@ end
 -- Check. The reply to the same script may have been lost: then it is done.
 local current = redis.call('GET', version) or '0'
 if redis.call('GET', commit) == id then return {'done', version, current} end
+for i, value in ipairs(switch.leases) do
+    local key = KEYS[last_gone + i]
+    if redis.call('GET', key) ~= value then return refuse('lease', key, '') end
+end
 if current ~= switch.version or (redis.call('GET', commit) or '') ~= switch.commit then
     return refuse('conflict', version, current)
 end
@@ -51,7 +57,7 @@ for i, kind in ipairs(moves) do
     end
     if type(reply) == 'table' then return refuse('key', to, 'is a ' .. redis.call('TYPE', to).ok) end
 end
-for i = first_gone, #KEYS do
+for i = first_gone, last_gone do
     if forbidden('UNLINK', KEYS[i]) then return refuse('denied', KEYS[i], 'UNLINK') end
 end
 
@@ -60,7 +66,7 @@ local new = tostring(math.max(tonumber(current), tonumber(rebuilt)) + 1)
 redis.call('SET', version, new)
 redis.call('SET', commit, id)
 redis.call('SET', format, switch.format)
-for i = first_gone, #KEYS do redis.call('UNLINK', KEYS[i]) end
+for i = first_gone, last_gone do redis.call('UNLINK', KEYS[i]) end
 for i = FIRST_MOVE, first_gone - 1, 2 do redis.call('RENAME', KEYS[i], KEYS[i + 1]) end
 redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6], mark)
 return {'done', version, new}
