@@ -1,246 +1,80 @@
 """
-Moves counted files out of the way, to `_archive/YYYY-MM/` in the landing zone (ARCHIVE=on).
+The archive: counted files that moved out of the way, to `_archive/YYYY-MM/` in the landing zone.
 
-The record of a file in Redis is stored under the file's path, so both move: first the record, in one
-script, then the file. Its path in the archive, its *home*, follows from its name, size and time alone.
-So a run that finds a record in the archive and the file still in the landing zone (a killed run leaves
-them so) knows that they belong together. An archive that cannot be written stops nothing.
+The record of a file in Redis is stored under the file's path, so both move, and a run may be killed
+between the two. What is moved, and how, depends on the landing zone: renamed in a directory
+(`directory_archive`), copied in an object store (`bucket_archive`).
 """
 
-import errno
-import os
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
-from uuid import uuid4
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
-import structlog
-
-from streaming import locks
-from streaming.chunks import batched
 from streaming.domain.file import File
 from streaming.domain.records import Record
-from streaming.errors import EnvironmentRefused, LandingZoneAway
-from streaming.landing import local, moving, quarantine
-from streaming.landing.moving import DIRECTORY
-from streaming.pipeline import archive_warnings
+from streaming.landing import copies
+from streaming.pipeline import homes
+from streaming.pipeline.directory_archive import DirectoryArchive
 from streaming.settings import Settings
 from streaming.store.store import Store
 
-MONTH = re.compile(rf"{DIRECTORY}/\d{{4}}-\d\d")
-FILES_AT_ONCE = 1000
-FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.archive")
+class Archive(Protocol):
+    """The archive of one landing zone, whose records are in one Redis."""
+
+    def listing(self) -> list[File]:
+        """
+        Return its files in ingest order; an archive that cannot be read is empty, with a warning.
+
+        Raises:
+            LandingZoneAway: the landing zone itself cannot be searched.
+        """
+        ...
+
+    def elsewhere(self, files: Sequence[File], recorded: Container[str]) -> set[str]:
+        """
+        Return which files without a record are one with a record under another path: half moved.
+
+        Args:
+            files: of the landing zone and the archive, all that there are.
+            recorded: the paths of those that have a record.
+        """
+        ...
+
+    def located(self, records: Mapping[str, Record]) -> dict[str, File]:
+        """Return path of record → file, of the records whose files exist as they were read."""
+        ...
+
+    def sweep(self) -> int:
+        """
+        Move every ingested file of the landing zone to the archive; return how many were moved.
+
+        Nothing is moved with ARCHIVE=off. Rejected files stay for a person to look at. A sweep may be
+        repeated, and killed at any point. A file that cannot be moved stays where it is, and counted,
+        for a later sweep; the log has a warning.
+        """
+        ...
 
 
-def is_in(path: str) -> bool:
-    """Return whether a path of the landing zone is in the archive."""
-    return path.startswith(f"{DIRECTORY}/")
+def of(settings: Settings, store: Store) -> Archive:
+    """Return the archive of these settings."""
+    if isinstance(settings.landing_zone, Path):
+        return DirectoryArchive(settings, store)
+    # The client of object stores is loaded where there is one.
+    from streaming.landing.bucket import Bucket
+    from streaming.pipeline.bucket_archive import BucketArchive
 
-
-def archive_paths(file: File) -> tuple[str, str]:
-    """Return the home of a landed file in the archive, and its home if that name is taken."""
-    month = f"{DIRECTORY}/{time.strftime('%Y-%m', time.gmtime(file.mtime // 1_000_000_000))}"
-    identity = os.fsencode(f"{file.path}\n{file.size}\n{file.mtime}")
-    return f"{month}/{file.path}", f"{month}/{_tagged(file.path, sha256(identity).hexdigest())}"
-
-
-def _tagged(name: str, tag: str) -> str:
-    stem, suffix = local.split_suffix(name)
-    most = min(240, 246 - len(suffix))  # a name has at most 255 bytes
-    return f"{os.fsdecode(os.fsencode(stem)[:most])}~{tag[:8]}{suffix}"
+    return BucketArchive(settings, store, Bucket(settings.landing_zone, settings.landing_zone_endpoint))
 
 
 def original_name(path: str, record: Record) -> str:
     """Return the name under which the file of this record was dropped into the landing zone."""
-    name = PurePosixPath(path).name
-    stem, suffix = local.split_suffix(name)
-    # The tag first: it fits one name alone, while any name of the archive may be the one it had before.
-    names = (f"{stem.rpartition('~')[0]}{suffix}", name)
-    originals = (n for n in names if path in archive_paths(File(record.mtime, n, record.size)))
-    return next(originals, path)
+    copy = copies.parse(path)
+    return copy.original if copy and record.tag else homes.original_name(path, record)
 
 
-def listing(landing_zone: Path) -> list[File]:
-    """
-    Return the files of the archive in ingest order; links to directories are not followed.
-
-    An archive that cannot be read is empty, with a warning.
-
-    Raises:
-        LandingZoneAway: the landing zone itself cannot be searched.
-    """
-    directory = landing_zone / DIRECTORY
-    try:
-        if directory.is_symlink() or not directory.is_dir():
-            if os.path.lexists(directory):
-                reason = "is not a directory: nothing is read there"
-                archive_warnings.warn(
-                    landing_zone, NotADirectoryError(errno.ENOTDIR, reason, str(directory))
-                )
-            return []
-        months = moving.months(landing_zone)
-    except PermissionError as error:
-        if not os.access(landing_zone, os.X_OK):
-            raise LandingZoneAway(
-                f"landing zone {landing_zone} cannot be looked into: {error.strerror}; "
-                "make it readable, with its x bits"
-            ) from None
-        archive_warnings.warn(landing_zone, error)
-        return []
-    except OSError as error:
-        archive_warnings.warn(landing_zone, error)
-        return []
-    return sorted(f for m in months for f in _listing(landing_zone, f"{DIRECTORY}/{m}"))
-
-
-def _listing(landing_zone: Path, month: str) -> list[File]:
-    try:
-        return local.listing(landing_zone, month)
-    except EnvironmentRefused:
-        if MONTH.fullmatch(month):  # other directories are not ours, as lost+found on a volume
-            reason = "cannot be listed: its files are not looked at"
-            archive_warnings.warn(
-                landing_zone, PermissionError(errno.EACCES, reason, str(landing_zone / month))
-            )
-        return []
-
-
-def files_in_ingest_order(records: Mapping[str, Record], landing_zone: Path) -> dict[str, File]:
+def in_ingest_order(records: Mapping[str, Record], archive: Archive) -> dict[str, File]:
     """Return path → file of the records whose files exist, in the order of their ingestion."""
+    files = archive.located(records)
     ordered = sorted(records.items(), key=lambda r: (r[1].version, r[1].order, r[1].mtime, r[0]))
-    located = ((path, _locate(path, record, landing_zone)) for path, record in ordered)
-    return {path: file for path, file in located if file is not None}
-
-
-def _locate(path: str, record: Record, landing_zone: Path) -> File | None:
-    """Return the file of a record, under its path or, half moved, under its original name or a home."""
-    landed = original_name(path, record)
-    for candidate in (path, landed, *archive_paths(File(record.mtime, landed, record.size))):
-        file = local.stat_file(landing_zone, candidate)
-        if file is not None and record.is_of(file):
-            return file
-    return None
-
-
-def half_moved(landed: list[File], landing_zone: Path, store: Store) -> dict[str, str]:
-    """Return path → home of the files that are still landed while their record is already archived."""
-    homes = {}
-    unfinished = moving.unfinished(landing_zone)
-    copied = unfinished.home if unfinished else None
-    for files in batched(landed, FILES_AT_ONCE):
-        records = store.records([home for file in files for home in archive_paths(file)])
-        for file in files:
-            for home in archive_paths(file):
-                is_archived = home in records and records[home].is_of(file)
-                # A file at the home already is another one, unless the journal says that it is a copy.
-                if is_archived and (home == copied or not os.path.lexists(landing_zone / home)):
-                    homes[file.path] = home
-    return homes
-
-
-def sweep(settings: Settings, store: Store) -> int:
-    """
-    Move every ingested file of the landing zone to the archive; return how many were moved.
-
-    Rejected files stay for a person to look at. A sweep may be repeated, and killed at any point. A file
-    that cannot be moved stays where it is, and counted, for a later sweep; the log has a warning.
-    """
-    landing_zone = settings.landing_zone
-    if not settings.archive or not (moving.unfinished(landing_zone) or local.listing(landing_zone)):
-        return 0
-    moved = 0
-    try:
-        with _locked(landing_zone / DIRECTORY):
-            moving.resume(landing_zone)
-            for files in batched(local.listing(landing_zone), FILES_AT_ONCE):
-                moved += _sweep(files, settings, store)
-    except OSError as error:
-        archive_warnings.warn(landing_zone, error)
-    if moved:
-        log.info("archived", files=moved)
-    return moved
-
-
-def _sweep(files: Sequence[File], settings: Settings, store: Store) -> int:
-    """Move those of these files that were ingested; raises OSError: no file can be moved at all."""
-    landing_zone = settings.landing_zone
-    records = store.records([file.path for file in files])
-    counted = [f for f in files if f.path in records and _is_done(records[f.path], f)]
-    archived = store.records([home for file in counted for home in archive_paths(file)])
-    moves = {f.path: _home(f, archived, landing_zone) for f in counted}
-    begun = half_moved([f for f in files if f.path not in moves], landing_zone, store)
-    needs_copies = _needs_copies(
-        {_month(home) for home in [*moves.values(), *begun.values()]}, landing_zone
-    )
-    # Records whose files are renamed move at once here; those of copies move one by one, in `_copy`.
-    store.refile({path: home for path, home in moves.items() if needs_copies.get(_month(home)) is False})
-    moved = 0
-    for file in files:
-        home = moves.get(file.path) or begun.get(file.path)
-        by_copy = needs_copies.get(_month(home)) if home else None
-        if home is None or by_copy is None or local.stat_file(landing_zone, file.path) != file:
-            continue
-        try:
-            if by_copy:
-                moved += _copy(file, home, settings, None if file.path in begun else store)
-            else:
-                quarantine.rename(settings.quarantine_dir, file.path, home)
-                (landing_zone / file.path).rename(landing_zone / home)
-                moved += 1
-        except OSError as error:
-            archive_warnings.warn(landing_zone, error)
-            if error.errno in FULL:
-                raise
-    return moved
-
-
-def _month(home: str) -> str:
-    return home.rpartition("/")[0]
-
-
-def _needs_copies(months: set[str], landing_zone: Path) -> dict[str, bool]:
-    """Return of each of these directories that can be written whether files move there by copy."""
-    needs_copies = {}
-    for month in sorted(months):
-        try:
-            needs_copies[month] = moving.needs_copies(landing_zone, landing_zone / month)
-        except OSError as error:
-            archive_warnings.warn(landing_zone, error)
-    return needs_copies
-
-
-def _is_done(record: Record, file: File) -> bool:
-    return record.is_of(file) and record.state == "ingested"
-
-
-def _home(file: File, archived: Mapping[str, Record], landing_zone: Path) -> str:
-    """Return the first home that neither a file nor another file's record has."""
-    for home in archive_paths(file):
-        if home not in archived and not os.path.lexists(landing_zone / home):
-            return home
-    # The same name, size and time for the third time: no home that follows from them is free.
-    return str(PurePosixPath(archive_paths(file)[0]).with_name(_tagged(file.path, uuid4().hex)))
-
-
-def _copy(file: File, home: str, settings: Settings, store: Store | None) -> bool:
-    """Move a file by copy, and with a store its record; return whether the file was still the same."""
-    # The copy, which may fail, comes before the record moves.
-    with moving.copied(settings.landing_zone, file, home):
-        if store:
-            store.refile({file.path: home})
-        quarantine.rename(settings.quarantine_dir, file.path, home)
-        return moving.finish(settings.landing_zone, file.path, home)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Let one process at a time move files into the archive; raises OSError: it cannot be written."""
-    moving.directory(directory)
-    with (directory / ".lock").open("w") as lock:
-        locks.wait(lock.fileno())
-        yield
+    return {path: files[path] for path, _ in ordered if path in files}

@@ -5,27 +5,29 @@ An always-on service sweeps after every batch, and would log the same read-only 
 """
 
 import time
-from pathlib import Path
 
 import structlog
 
-from streaming.landing.moving import DIRECTORY
+from streaming.errors import LandingZoneAway
+from streaming.landing.names import ARCHIVE
 
 REPEAT_SECONDS = 600.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.archive")
-_last_warnings: dict[tuple[Path, int | None], float] = {}
+_last_warnings: dict[tuple[str, int | None], float] = {}
 
 
-def warn(landing_zone: Path, error: OSError) -> None:
-    """Warn that the archive cannot be used; of the same error once in REPEAT_SECONDS."""
-    archive, reason = landing_zone / DIRECTORY, error.strerror or str(error)
-    last = _last_warnings.get((archive, error.errno))
+def warn(zone: object, error: OSError | LandingZoneAway) -> None:
+    """Warn that the archive of a zone cannot be used; of the same error once in REPEAT_SECONDS."""
+    archive = f"{zone}/{ARCHIVE}"
+    number = error.errno if isinstance(error, OSError) else None
+    last = _last_warnings.get((archive, number))
     if last is None or time.monotonic() - last >= REPEAT_SECONDS:
-        _last_warnings[archive, error.errno] = time.monotonic()
+        _last_warnings[archive, number] = time.monotonic()
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         log.warning(
             "not archived: its files stay where they are, and stay counted; a later run tries again. "
             "Make the archive writable, or set ARCHIVE=off",
-            archive=str(archive),
-            reason=f"{error.filename}: {reason}" if error.filename else reason,
+            archive=archive,
+            reason=f"{file}: {reason}" if (file := getattr(error, "filename", None)) else reason,
         )

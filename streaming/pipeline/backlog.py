@@ -1,17 +1,23 @@
 """The files that wait to be ingested."""
 
+from collections.abc import Sequence
+
 from streaming.domain.file import File
-from streaming.landing import local
+from streaming.landing import places
 from streaming.pipeline import archive
+from streaming.pipeline.archive import Archive
 from streaming.settings import Settings
 from streaming.store.store import Store
 
 
 def waiting(settings: Settings, store: Store) -> list[File]:
     """Return the landed and archived files without a record as they are now, in ingest order."""
-    zone = settings.landing_zone
-    files = sorted(local.listing(zone) + archive.listing(zone))
+    archived = archive.of(settings, store)
+    return unrecorded(sorted(places.zone(settings).listing() + archived.listing()), archived, store)
+
+
+def unrecorded(files: Sequence[File], archived: Archive, store: Store) -> list[File]:
+    """Return those of these files that have no record as they are, in the same order."""
     recorded = store.recorded(files)
-    unrecorded = [file for file in files if file.path not in recorded]
-    moving = archive.half_moved(unrecorded, zone, store)
-    return [file for file in unrecorded if file.path not in moving]
+    recorded |= archived.elsewhere(files, recorded)
+    return [file for file in files if file.path not in recorded]

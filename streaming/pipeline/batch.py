@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -13,6 +12,7 @@ from streaming.domain import ledger
 from streaming.domain.cells import BANDS, Cell, Increments, Sums
 from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
+from streaming.landing.zone import Folder, Zone
 from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Report, Retraction, Rules, Source
 
@@ -46,11 +46,11 @@ class Batch:
         spark: SparkSession,
         files: Sequence[File],
         rules: Rules,
-        landing_zone: Path,
-        quarantine_dir: Path,
+        zone: Zone,
+        folder: Folder,
     ) -> None:
         self._spark, self._rules = spark, rules
-        self._landing_zone, self._quarantine_dir = landing_zone, quarantine_dir
+        self._zone, self._folder = zone, folder
         self._files = list(files)
         self._single = len(self._files) == 1
         self._held: list[DataFrame] = []
@@ -118,17 +118,10 @@ class Batch:
 
     def _summarise(self, files: Sequence[File], retractions: Mapping[str, Retraction]) -> DataFrame:
         sources = [
-            Source(
-                number,
-                file.path,
-                str(self._landing_zone / file.path),
-                file.size,
-                file.mtime,
-                retractions.get(file.path),
-            )
+            Source(number, file, self._zone, retractions.get(file.path))
             for number, file in enumerate(files)
         ]
-        summaries = spark_jobs.summarise(self._spark, sources, self._rules, self._quarantine_dir)
+        summaries = spark_jobs.summarise(self._spark, sources, self._rules, self._folder)
         if not self._single:
             self._held.append(summaries.persist())
         return summaries

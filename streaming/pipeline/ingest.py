@@ -7,7 +7,8 @@ is halved until the file that makes it fail is alone; the others are counted.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ from streaming.domain.file import File
 from streaming.domain.records import At, Commit, Record
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
-from streaming.landing.local import stat_file
+from streaming.landing import places
 from streaming.pipeline import warmup
 from streaming.pipeline.batch import Batch
 from streaming.pipeline.journal import Journal, Moments
@@ -49,8 +50,9 @@ class Ingest:
         self._spark = spark
         self._store = store
         self._settings = settings
-        self._landing_zone = settings.landing_zone.absolute()
-        self._quarantine_dir = settings.quarantine_dir.absolute()
+        self._zone = places.zone(settings)
+        self._folder = places.quarantine(settings)
+        self._beside = ThreadPoolExecutor(1)
         self.turn = threading.RLock()
         """Held while a batch is being ingested."""
         self.journal = Journal()
@@ -136,9 +138,9 @@ class Ingest:
         version, commit_id = position
         at, begun = datetime.now(UTC), time.monotonic()
         rules = Rules.of(self._settings, at)
-        with closing(
-            Batch(self._spark, files, rules, self._landing_zone, self._quarantine_dir)
-        ) as batch:
+        # What Redis holds for good must not be of files that a power loss takes.
+        flushed = self._beside.submit(self._zone.flush)
+        with closing(Batch(self._spark, files, rules, self._zone, self._folder)) as batch:
             reports, companies = batch.report.reports, batch.report.companies
             counted = [f.path for f in files if reports[f.path].outcome == "read"]
             verdicts, grown = ledger.decide(
@@ -156,8 +158,9 @@ class Ingest:
             for order, file in enumerate(files)
             if reports[file.path].outcome in ("read", "rejected")
         }
+        flushed.result()
         # Tasks may end long before this commit: look at the files once more, as late as possible.
-        self._require_unchanged(f for f in files if f.path in new_records)
+        self._require_unchanged([f for f in files if f.path in new_records])
         if new_records:
             sent.update(new_records)
             commit = Commit(version, at.isoformat(), increments, grown, new_records, commit_id)
@@ -178,9 +181,10 @@ class Ingest:
         self.journal.failed(outcome)
         return outcome
 
-    def _require_unchanged(self, files: Iterable[File]) -> None:
+    def _require_unchanged(self, files: Sequence[File]) -> None:
         """Raise FileChanged if a file is not what was read: its sums must not be committed."""
-        changed = [f.path for f in files if stat_file(self._landing_zone, f.path) != f]
+        present = self._zone.look([file.path for file in files])
+        changed = [file.path for file in files if present.get(file.path) != file]
         if changed:
             raise FileChanged(changed)
 
@@ -200,6 +204,7 @@ def _record(
     return Record(
         size=file.size,
         mtime=file.mtime,
+        tag=file.tag,
         read=report.read,
         new=new,
         duplicates=report.read - report.rejected - new,

@@ -68,7 +68,7 @@ class Journal:
         """Log and measure the files of one commit, then the commit as a whole."""
         batch = commit.id[:BATCH_ID]
         for path, record in commit.records.items():
-            seconds = self._measure(File(record.mtime, path, record.size), moments)
+            seconds = self._measure(record.file(path), moments)
             _count(record)
             _log_file(path, record, reports[path], batch, seconds)
         instruments.BATCH.observe(moments.committed - moments.begun)
@@ -88,7 +88,7 @@ class Journal:
         now = time.monotonic()
         for path, record in records.items():
             with self._lock:
-                since = self._since.pop(File(record.mtime, path, record.size), now)
+                since = self._since.pop(record.file(path), now)
             instruments.READABLE.observe(now - since)
             _count(record)
             _log_file(path, record, Report("read"), None, round(now - since, 3))

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from streaming.landing.zone import Folder
 from streaming.reading.messages import Rules, Source, TaskResources
 
 SUMMARIES = """
@@ -82,9 +83,7 @@ def location(path: Path) -> str:
     return f"file://{name}"
 
 
-def summarise(
-    spark: SparkSession, sources: Sequence[Source], rules: Rules, quarantine_dir: Path
-) -> DataFrame:
+def summarise(spark: SparkSession, sources: Sequence[Source], rules: Rules, folder: Folder) -> DataFrame:
     """
     Read the files on the executors; rejected rows go to the quarantine.
 
@@ -104,12 +103,11 @@ def summarise(
     Raises, when it is evaluated:
         PySparkException: a task failed; a file that cannot be read does not fail its task.
     """
-    directory = str(quarantine_dir)
 
     def read(task: list[Source], resources: TaskResources) -> Iterator[Any]:
         from streaming.reading import worker  # only executors load DuckDB
 
-        return worker.summarise(task, rules, directory, resources)
+        return worker.summarise(task, rules, folder, resources)
 
     return _read(spark, sources, read, SUMMARIES)
 

@@ -1,65 +1,81 @@
 """
-Runs the stream: Spark discovers files, `ingest` counts them, the reconcile pass finds what Spark missed.
+Runs the stream over the landing zone, once or for ever. Redis alone decides what was ingested.
 
-Redis alone decides what was ingested. Spark's checkpoint only saves looking at files again, so a file
-without a record is ingested whatever the checkpoint says: one that was overwritten, one with an old
-time, or one whose record Redis lost.
+To run once over a directory, Spark's file source finds the names, and a listing afterwards what it
+missed: files that were overwritten, that have an old time, or whose record Redis lost. So Spark's
+checkpoint only saves looking at files again. To follow, see `follower`.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming import chunks, locks
 from streaming.domain.file import File
 from streaming.domain.results import Outcome
-from streaming.errors import CityFeaturesError, RunFailed, SparkEnded, Stopped
-from streaming.landing import local
-from streaming.pipeline import archive, query, spark_errors, warmup
-from streaming.pipeline.aside import Aside
-from streaming.pipeline.backlog import waiting
-from streaming.pipeline.ingest import Ingest
-from streaming.pipeline.outage import Outage, is_outage
-from streaming.pipeline.settling import Settling
+from streaming.errors import RunFailed, SparkEnded
+from streaming.landing import local, names, places
+from streaming.pipeline import archive, query
+from streaming.pipeline.backlog import unrecorded, waiting
+from streaming.pipeline.discovery import Discovery
+from streaming.pipeline.follower import Follower
+from streaming.pipeline.intake import Intake
+from streaming.pipeline.pipe import Pipe
 from streaming.settings import Settings
-from streaming.spark import cluster, session
-from streaming.store.store import Store, revive
+from streaming.store.lease import Lease
 
 POLL = 0.1
-LISTING_SECONDS = 1.0  # between two looks at the landing zone without Spark's file source
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.pipeline.stream")
 
 
 class Stream:
-    """One streaming query over the landing zone, and the reconcile pass beside it."""
+    """One streaming query over the landing zone, and the listings beside it; commits under `lease`."""
 
     def __init__(
         self,
         spark: SparkSession,
-        store: Store,
+        lease: Lease,
         settings: Settings,
         stop: threading.Event,
         report: Callable[[list[Outcome]], None],
         following: threading.Event | None = None,
     ) -> None:
         self._spark = spark
-        self._store = store
+        self._store = lease.store
         self._settings = settings
         self._stop = stop
         self._report = report
         self._following = following or threading.Event()
-        self._ingest = Ingest(spark, store, settings)
-        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
-        self._unsettled: set[str] = set()
-        self._aside = Aside()
-        self._closed: list[str] = []
+        self._intake = Intake(spark, lease, settings, stop, report)
+        self._zone = places.zone(settings)
         self._error: BaseException | None = None
+
+    def follow(self, checkpoint: Path) -> None:
+        """
+        Ingest the files that exist and those that arrive, until `stop` is set.
+
+        It waits while Redis, the landing zone or the stream fails, however long that lasts. It sets
+        `following`, once, when files come through the stream.
+
+        Raises:
+            CityFeaturesError: it failed from the start, and waiting would not help.
+            SparkEnded: Spark's JVM has ended.
+        """
+        intake = self._intake
+        intake.aside.seconds = self._settings.reconcile_seconds
+        discovery = Discovery(
+            self._settings, self._store, intake.settling, intake.aside, intake.ingest.journal, self._stop
+        )
+        Follower(self._spark, self._settings, self._stop, intake, discovery, self._following).run(
+            checkpoint
+        )
 
     def run_available(self, checkpoint: Path) -> None:
         """
@@ -69,7 +85,7 @@ class Stream:
             KeyRefused: a key in Redis keeps a file from being counted; all other files were counted.
             RunFailed: the stream failed; all files were counted without it.
         """
-        if any(archive.is_in(file.path) for file in waiting(self._settings, self._store)):
+        if any(names.is_archived(file.path) for file in waiting(self._settings, self._store)):
             # Redis lost records. The archived files come first, in the order of their ingestion, or the
             # stream would count newer files before them.
             self._reconcile()
@@ -85,7 +101,7 @@ class Stream:
                 log.warning("still being written: left for the next run", files=unsettled)
                 self._report([Outcome(p, 0, 0, 0, 0, "waiting", "being written") for p in unsettled])
                 break
-        for refused in self._ingest.refused.values():
+        for refused in self._intake.ingest.refused.values():
             raise refused
         if stream_failed:
             raise stream_failed
@@ -93,11 +109,11 @@ class Stream:
     def _drain(self, checkpoint: Path) -> RunFailed | None:
         """Have the stream ingest what it finds; return its failure if files can be found without it."""
         try:
-            if running := self._start(checkpoint, follow=False):
-                with spark_errors.translated():
-                    while running.isActive and not self._stop.wait(POLL):
+            with ExitStack() as pipes:
+                if running := self._start(checkpoint, pipes):
+                    while query.is_active(running) and not self._stop.wait(POLL):
                         pass
-                self._end(running)
+                    query.end(running, self._intake.ingest.turn, self._error, self._settings.checkpoints)
         except SparkEnded:
             raise
         except RunFailed as error:
@@ -105,136 +121,62 @@ class Stream:
             return error
         return None
 
-    def follow(self, checkpoint: Path) -> None:
-        """
-        Ingest the files that exist and those that arrive, until `stop` is set.
-
-        It waits while Redis, the landing zone or the stream fails, however long that lasts. It sets
-        `following`, once, when it looks for files for the first time.
-
-        Raises:
-            CityFeaturesError: it failed from the start, and waiting would not help.
-            SparkEnded: Spark's JVM has ended.
-        """
-        outage = Outage(self._stop)
-        self._aside.seconds = self._settings.reconcile_seconds
-        while not self._stop.is_set():
-            try:
-                revive(self._settings)
-                self._reconcile()
-                if not self._following.is_set() and self._settings.spark_master.startswith("local"):
-                    warmup.rehearse(self._spark)  # its file is on this machine only
-                running = self._start(checkpoint, follow=True)
-                outage.over()
-                if not self._following.is_set():
-                    log.info("following", landing_zone=str(self._settings.landing_zone))
-                self._following.set()
-                self._watch(running)
-            except SparkEnded:
-                raise
-            except CityFeaturesError as error:
-                if not (self._following.is_set() or is_outage(error)):
-                    raise
-                outage.wait(error)
-
-    def _watch(self, running: StreamingQuery | None) -> None:
-        """Reconcile beside the stream until it fails or `stop` is set; then end the stream."""
-        self._error = None
-        seconds = self._settings.reconcile_seconds if running else LISTING_SECONDS
-        due = time.monotonic() + seconds
-        # Without a stream: try to start one again then.
-        restart = time.monotonic() + self._settings.reconcile_seconds
-        try:
-            while not self._stop.wait(POLL) and (
-                self._is_active(running) if running else time.monotonic() < restart
-            ):
-                if not session.is_alive():
-                    raise SparkEnded
-                if self._unsettled or time.monotonic() > due:
-                    self._reconcile()
-                    due = time.monotonic() + seconds
-        finally:
-            if running:
-                self._end(running)
-
-    def _start(self, checkpoint: Path, *, follow: bool) -> StreamingQuery | None:
-        """Start the stream; return None where Spark would fail, or follow links in a loop."""
+    def _start(self, checkpoint: Path, pipes: ExitStack) -> StreamingQuery | None:
+        """Start a query over what there is; return None where Spark would fail, or loop along links."""
         landing_zone = self._settings.landing_zone
-        closed, closed_before = local.closed_directories(landing_zone), self._closed
-        self._closed = closed
-        if closed:
-            if closed != closed_before:
-                log.warning(
-                    "directories that Spark cannot look into: files are looked for once a second",
-                    directories=closed[:10],
-                )
+        if not isinstance(landing_zone, Path):
+            # Spark's file source would need Hadoop's clients of object stores.
+            answers = iter([self._listed()])
+            pipe = pipes.enter_context(closing(Pipe(lambda: next(answers, None), self._note)))
+            ingest = partial(self._ingest_handed, pipe)
+            return query.discovered(self._spark, pipe.address, checkpoint, ingest, follow=False)
+        if closed := local.closed_directories(landing_zone):
+            log.warning(
+                "directories that Spark cannot look into: files are found without it",
+                directories=closed[:10],
+            )
             return None
-        return query.start(self._spark, landing_zone, checkpoint, self._ingest_discovered, follow=follow)
+        return query.names(self._spark, landing_zone, checkpoint, self._ingest_names)
 
-    def _ingest_discovered(self, discovered: DataFrame, _: int) -> None:
-        """Ingest what Spark discovered; the reconcile pass finds whatever is left out here."""
+    def _ingest_names(self, discovered: DataFrame, _: int) -> None:
+        """Ingest what Spark discovered; the listing afterwards finds whatever is left out here."""
         at = time.monotonic()
         try:
-            # A set of names: Spark also discovers files in directories below, with the same names.
-            names = {row.path.rpartition("/")[2] for row in discovered.collect()}
-            present = (local.stat_file(self._settings.landing_zone, name) for name in names)
-            files = sorted(f for f in present if f and local.is_ingestable(f.path))
-            recorded = self._store.recorded(files)
-            unrecorded = [f for f in files if f.path not in recorded]
-            self._ingest.journal.discovered(unrecorded, at)
-            self._ingest_settled(unrecorded)
+            landed = query.discovered_names(discovered, self._settings.landing_directory)
+            files = sorted(self._zone.look(filter(names.is_ingestable, landed)).values())
+            without = unrecorded(files, archive.of(self._settings, self._store), self._store)
+            self._intake.ingest.journal.discovered(without, at)
+            self._ingest_settled(without)
         except BaseException as error:
-            self._error = error
+            self._note(error)
             raise
+
+    def _ingest_handed(self, pipe: Pipe, _: DataFrame, __: int) -> None:
+        """Ingest what the driver handed out itself."""
+        try:
+            self._ingest_settled(pipe.take())
+        except BaseException as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: BaseException) -> None:
+        """Note what makes the query fail."""
+        self._error = error
 
     def _reconcile(self) -> list[str]:
         """Ingest the files without a record; return those that are still being written."""
-        unsettled_before = set(self._unsettled)
+        return self._ingest_settled(self._listed())
+
+    def _listed(self) -> list[File]:
+        """Return the files without a record."""
         at = time.monotonic()
-        unrecorded = waiting(self._settings, self._store)
-        self._ingest.journal.listed(unrecorded, at)
-        self._aside.keep(unrecorded)
-        unsettled = self._ingest_settled(unrecorded)
-        # Those that this pass did not meet are gone, or another run counted them.
-        self._unsettled -= unsettled_before - set(unsettled)
-        return unsettled
+        files = waiting(self._settings, self._store)
+        self._intake.ingest.journal.listed(files, at)
+        self._intake.aside.keep(files)
+        return files
 
     def _ingest_settled(self, files: list[File]) -> list[str]:
-        """Ingest those of these files that are whole, in batches; return the paths of the others."""
-        settings = self._settings
-        settled = [f for f in files if self._settling.settled(f)]
-        unsettled = {f.path for f in files} - {f.path for f in settled}
-        self._unsettled = (self._unsettled | unsettled) - {f.path for f in settled}
-        bounds = settings.max_files_per_trigger, settings.max_bytes_per_trigger
-        for batch in chunks.batches_by_size(filter(self._aside.is_due, settled), *bounds):
-            try:
-                with self._ingest.turn, spark_errors.translated(), locks.shared(settings, self._stop):
-                    outcomes = self._ingest(batch)
-                    if not cluster.is_local(settings.spark_master):
-                        rejected = [o.file for o in outcomes if o.rejected]
-                        cluster.warn_unseen(settings.quarantine_dir, rejected)
-                    begun = time.monotonic()
-                    self._ingest.journal.archived(archive.sweep(settings, self._store), begun)
-            except Stopped:
-                break
-            self._aside.note(batch, outcomes)
-            self._report(outcomes)
-        return sorted(unsettled)
-
-    def _is_active(self, running: StreamingQuery) -> bool:
-        with spark_errors.translated():
-            return running.isActive
-
-    def _end(self, running: StreamingQuery) -> None:
-        """Stop the query after the batch in hand, and raise what made it fail."""
-        if not session.is_alive():
-            raise SparkEnded from self._error
-        with spark_errors.translated():
-            with self._ingest.turn:
-                failure = running.exception()
-            running.stop()
-        if isinstance(self._error, CityFeaturesError):
-            raise self._error
-        if failure is not None:
-            why = session.cause(failure)
-            raise spark_errors.stream_failed(why, self._settings.checkpoints) from self._error
+        """Ingest those of these files that are whole; return the paths of the others."""
+        settled = [file for file in files if self._intake.settling.settled(file)]
+        self._intake(settled)
+        return sorted({file.path for file in files} - {file.path for file in settled})

@@ -1,14 +1,15 @@
 """
 Warm-up: what the first file would otherwise pay for is done while there is nothing to read yet.
 
-`load_workers` has the workers load DuckDB while the stream is set up. `rehearse` runs one tiny file
-through Spark, so that the first real one does not pay for class loading (an always-on service does so).
+`load_workers` has the workers load DuckDB while the stream is set up. `rehearse` reads one tiny file, so
+that the first real one does not pay for class loading in Spark (an always-on service does so).
 """
 
 import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from typing import Any
 import structlog
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
-from streaming.landing import local
-from streaming.pipeline import spark_jobs
+from streaming.landing.directory import Directory
+from streaming.landing.local_folder import LocalFolder
 from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules, TaskResources
 from streaming.spark import session
@@ -61,24 +62,13 @@ def check_workers(spark: SparkSession) -> None:
 
 
 def rehearse(spark: SparkSession) -> None:
-    """Stream a file of one company through all but Redis, in a directory that goes with Spark's."""
+    """Read a file of one company as a batch does, in a directory that goes with Spark's."""
     try:
-        directory = Path(tempfile.mkdtemp(dir=os.environ["SPARK_LOCAL_DIRS"]))
-        zone = directory / "zone"
-        zone.mkdir()
+        zone = Path(tempfile.mkdtemp(dir=os.environ["SPARK_LOCAL_DIRS"]))
         (zone / NAME).write_text(CONTENT)
-        rules = Rules(datetime.now(UTC))
-
-        def ingest(batch: DataFrame, _: int) -> None:
-            batch.collect()
-            file = local.stat_file(zone, NAME)
-            assert file is not None
-            one_file = Batch(spark, [file], rules, zone, directory / "quarantine")
-            one_file.increments({NAME: ledger.Verdict(1, {})})
-            one_file.close()
-
-        stream = spark_jobs.landed(spark, zone).writeStream.foreachBatch(ingest)
-        stream.option("checkpointLocation", spark_jobs.location(directory / "checkpoint"))
-        stream.trigger(availableNow=True).start().awaitTermination()
+        landing_zone, folder = Directory(zone), LocalFolder(zone / "quarantine")
+        files, rules = landing_zone.listing(), Rules(datetime.now(UTC))
+        with closing(Batch(spark, files, rules, landing_zone, folder)) as batch:
+            batch.increments({NAME: ledger.Verdict(1, {})})
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))

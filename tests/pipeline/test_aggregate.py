@@ -6,6 +6,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from streaming.domain.cells import BANDS
+from streaming.landing.local_folder import LocalFolder
 from streaming.pipeline import spark_jobs
 from tests import oracle
 from tests.pipeline.summaries import FAIXA, MES, RULES, added_up, summaries, write
@@ -83,7 +84,9 @@ def test_files_add_up_to_what_plain_python_finds(spark: SparkSession, tmp_path: 
     sources = write(tmp_path, **{f"f{n}": text for n, text in enumerate(texts)})
 
     sums = added_up(
-        spark_jobs.summarise(spark, sources, RULES, tmp_path / "q").transform(spark_jobs.aggregate)
+        spark_jobs.summarise(spark, sources, RULES, LocalFolder(tmp_path / "q")).transform(
+            spark_jobs.aggregate
+        )
     )
 
     counted = oracle.count(texts)

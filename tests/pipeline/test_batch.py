@@ -12,7 +12,9 @@ from streaming.domain import ledger
 from streaming.domain.cells import Cell
 from streaming.domain.file import File
 from streaming.errors import FileChanged, RunFailed
+from streaming.landing.directory import Directory
 from streaming.landing.local import stat_file
+from streaming.landing.local_folder import LocalFolder
 from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules
 from tests import oracle
@@ -37,7 +39,7 @@ def land(directory: Path, name: str, rows: str) -> File:
 
 
 def batch(spark: SparkSession, directory: Path, *files: File) -> Batch:
-    return Batch(spark, files, RULES, directory, directory / "quarantine")
+    return Batch(spark, files, RULES, Directory(directory), LocalFolder(directory / "quarantine"))
 
 
 ROWS = NATAL + RECIFE + NATAL_TOO + NATAL + "bad\n"

@@ -16,7 +16,8 @@ from streaming.domain.file import File
 from streaming.domain.records import Commit, Record
 from streaming.jobs import checks
 from streaming.landing import local, moving, quarantine
-from streaming.pipeline import archive
+from streaming.landing.local_folder import LocalFolder
+from streaming.pipeline import directory_archive as archive
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from streaming.store.store import Store
@@ -73,7 +74,7 @@ def counted(settings: Settings, store: Store, content: bytes = CONTENT, name: st
             {name: record},
         )
     )
-    quarantine.write(settings.quarantine_dir, name, [("no", "raw")])
+    quarantine.write(LocalFolder(settings.quarantine_dir), name, [("no", "raw")])
     return file
 
 
@@ -90,8 +91,8 @@ def in_place(settings: Settings, store: Store, file: File) -> None:
     assert sorted(inside(settings)) == [home]
     assert inside(settings)[home] == CONTENT
     assert list(store.records()) == [home]
-    assert [row["file"] for row in quarantine.rows(settings.quarantine_dir)] == [home]
-    assert archive.files_in_ingest_order(store.records(), settings.landing_zone) == {
+    assert [row["file"] for row in quarantine.rows(LocalFolder(settings.quarantine_dir))] == [home]
+    assert archive.DirectoryArchive(settings, store).located(store.records()) == {
         home: file._replace(path=home)
     }
 
@@ -155,13 +156,13 @@ def test_killed_at_any_step_it_is_counted_once_and_moved_by_the_next(
         store.client.flushall()
         for path in inside(settings):
             (settings.landing_zone / path).unlink()
-        quarantine.keep(settings.quarantine_dir, [])
+        quarantine.keep(LocalFolder(settings.quarantine_dir), [])
         file = counted(settings, store)
 
         going = in_child(settings, step, lambda: os._exit(9))
 
         assert waiting(settings, store) == [], step
-        (location,) = archive.files_in_ingest_order(store.records(), settings.landing_zone).values()
+        (location,) = archive.DirectoryArchive(settings, store).located(store.records()).values()
         assert (settings.landing_zone / location.path).read_bytes() == CONTENT, step
         archive.sweep(settings, store)
         in_place(settings, store, file)

@@ -12,7 +12,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming.domain import ledger
+from streaming.domain.file import File
 from streaming.landing import quarantine
+from streaming.landing.directory import Directory
+from streaming.landing.local_folder import LocalFolder
 from streaming.pipeline import spark_jobs
 from streaming.reading import result_tables
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
@@ -79,7 +82,7 @@ def places(result: Sequence[dict[str, Any]], file: int) -> list[tuple[str, str, 
 def test_tasks_and_threads_follow_cores_files_and_bytes(
     sizes: list[int], tasks: int, threads: int
 ) -> None:
-    sources = [Source(n, "x.csv", "/x.csv", size, 0) for n, size in enumerate(sizes)]
+    sources = [Source(n, File(0, "x.csv", size), Directory(Path("/"))) for n, size in enumerate(sizes)]
 
     shared, part = spark_jobs._spread(sources, 4)
 
@@ -100,7 +103,7 @@ def test_a_summary_has_a_report_the_companies_and_the_places_of_each_file(
         d=HEADER + RECIFE + RECIFE,
     )
 
-    result = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, RULES, LocalFolder(tmp_path / "q")))
 
     assert reports(result) == {
         0: Report("read", read=5, rejected=2, wrong_digits=1),
@@ -135,7 +138,7 @@ def test_a_row_of_a_summary_is_of_one_kind_and_names_its_file(
         tmp_path, a=HEADER + NATAL, b="no csv", c=HEADER + RECIFE, d=HEADER + RECIFE + RECIFE
     )
 
-    result = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, RULES, LocalFolder(tmp_path / "q")))
 
     kinds = [{c for c in COLUMNS if row[c] is not None} for row in result]
     assert {frozenset(kind) for kind in kinds} == {
@@ -153,7 +156,9 @@ def test_companies_come_in_the_blocks_of_the_ledger(spark: SparkSession, tmp_pat
         for cnpj in ("000000010001", "999999999999", "ZZZZZZZZZZZZ")
     )
 
-    result = rows(spark_jobs.summarise(spark, write(tmp_path, a=content), RULES, tmp_path / "q"))
+    result = rows(
+        spark_jobs.summarise(spark, write(tmp_path, a=content), RULES, LocalFolder(tmp_path / "q"))
+    )
 
     assert sorted(row["block"] for row in result if row["block"]) == [
         "0",
@@ -172,28 +177,30 @@ def test_rejected_rows_go_to_the_quarantine_and_leave_it_when_they_are_mended(
 ) -> None:
     bad = "x,2024-01-31,Natal,RN,10.00"
     sources = write(tmp_path, a=HEADER + NATAL + bad + "\n", b=HEADER + "1,2\n")
-    first = rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
+    first = rows(spark_jobs.summarise(spark, sources, RULES, LocalFolder(tmp_path / "q")))
 
     assert [r.rejected for _, r in sorted(reports(first).items())] == [1, 1]
-    assert list(quarantine.rows(tmp_path / "q")) == [
+    assert list(quarantine.rows(LocalFolder(tmp_path / "q"))) == [
         {"file": "a.csv", "reason": "cnpj: malformed", "raw": bad},
         {"file": "b.csv", "reason": "row: wrong number of columns", "raw": "1,2"},
     ]
 
     sources = write(tmp_path, a=HEADER + NATAL)
-    rows(spark_jobs.summarise(spark, sources, RULES, tmp_path / "q"))
+    rows(spark_jobs.summarise(spark, sources, RULES, LocalFolder(tmp_path / "q")))
 
-    assert [row["file"] for row in quarantine.rows(tmp_path / "q")] == ["b.csv"]
+    assert [row["file"] for row in quarantine.rows(LocalFolder(tmp_path / "q"))] == ["b.csv"]
 
 
 def test_strict_rules_reach_the_executors(spark: SparkSession, tmp_path: Path) -> None:
     sources = write(tmp_path, a=HEADER + NATAL + RECIFE)
     strict = Rules(RULES.now, strict=True)
 
-    result = rows(spark_jobs.summarise(spark, sources, strict, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, sources, strict, LocalFolder(tmp_path / "q")))
 
     assert reports(result)[0].rejected == 1
-    assert [row["reason"] for row in quarantine.rows(tmp_path / "q")] == ["cnpj: wrong check digits"]
+    assert [row["reason"] for row in quarantine.rows(LocalFolder(tmp_path / "q"))] == [
+        "cnpj: wrong check digits"
+    ]
 
 
 def held(*ids: int) -> dict[str, bytes]:
@@ -208,9 +215,9 @@ def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
         held(company(11222333), company(5)), held(company(22333444), company(11222333))
     )
     again = source(Path(first.location), 3, retraction)
-    quarantine.write(tmp_path / "q", "a.csv", [("as", "it was")])
+    quarantine.write(LocalFolder(tmp_path / "q"), "a.csv", [("as", "it was")])
 
-    result = rows(spark_jobs.summarise(spark, [again], RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, [again], RULES, LocalFolder(tmp_path / "q")))
 
     assert reports(result) == {3: Report("read")}
     assert companies(result, 3) == set()
@@ -218,14 +225,16 @@ def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
         ("Natal", "RN", "2024-01", 1, Decimal("-30.00"), -3),
         ("Recife", "PE", "2024-01", 1, Decimal("-0.50"), -1),
     ]
-    assert [row["raw"] for row in quarantine.rows(tmp_path / "q")] == ["it was"]
+    assert [row["raw"] for row in quarantine.rows(LocalFolder(tmp_path / "q"))] == ["it was"]
 
 
 def test_without_what_is_retracted_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
     again = source(Path(first.location), 0, Retraction(held(company(11222333)), {}))
 
-    both = [spark_jobs.summarise(spark, [one], RULES, tmp_path / "q") for one in (first, again)]
+    both = [
+        spark_jobs.summarise(spark, [one], RULES, LocalFolder(tmp_path / "q")) for one in (first, again)
+    ]
 
     assert added_up(both[0].union(both[1]).transform(spark_jobs.aggregate)) == {
         ("Recife", "PE", "2024-01", 1): (Decimal("0.50"), 1)
@@ -248,7 +257,7 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     (tmp_path / "link.csv").symlink_to("good.csv")
     (tmp_path / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08")
     (tmp_path / "plain").write_text("")
-    under = Source(8, "under.csv", str(tmp_path / "plain" / "under.csv"), 1, 1)
+    under = Source(8, File(1, "under.csv", 1), Directory(tmp_path / "plain"))
     others = [
         source(tmp_path / name, n)
         for n, name in enumerate(("directory.csv", "link.csv", "broken.csv.gz"), 5)
@@ -280,22 +289,24 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
 def test_a_file_rejected_as_a_whole_has_no_rejected_rows_left_from_before(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    quarantine.write(tmp_path / "q", "a.csv", [("from", "before")])
+    quarantine.write(LocalFolder(tmp_path / "q"), "a.csv", [("from", "before")])
 
-    result = rows(spark_jobs.summarise(spark, write(tmp_path, a="x\n"), RULES, tmp_path / "q"))
+    result = rows(
+        spark_jobs.summarise(spark, write(tmp_path, a="x\n"), RULES, LocalFolder(tmp_path / "q"))
+    )
 
     assert reports(result)[0].outcome == "rejected"
-    assert list(quarantine.rows(tmp_path / "q")) == []
+    assert list(quarantine.rows(LocalFolder(tmp_path / "q"))) == []
 
 
 def test_names_of_files_may_be_no_utf8(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xe3.csv")
     path.write_text(HEADER + NATAL + "bad\n")
 
-    result = rows(spark_jobs.summarise(spark, [source(path, 7)], RULES, tmp_path / "q"))
+    result = rows(spark_jobs.summarise(spark, [source(path, 7)], RULES, LocalFolder(tmp_path / "q")))
 
     assert reports(result) == {7: Report("read", read=2, rejected=1)}
-    assert [row["raw"] for row in quarantine.rows(tmp_path / "q", path.name)] == ["bad"]
+    assert [row["raw"] for row in quarantine.rows(LocalFolder(tmp_path / "q"), path.name)] == ["bad"]
 
 
 def test_what_the_workers_yield_is_what_spark_is_told_to_expect(spark: SparkSession) -> None:

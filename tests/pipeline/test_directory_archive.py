@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from streaming.domain.results import Outcome
 from streaming.jobs import audit
 from streaming.landing import local, quarantine
-from streaming.pipeline import archive
+from streaming.landing.local_folder import LocalFolder
+from streaming.pipeline import directory_archive as archive
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings, load
 from tests import oracle
@@ -40,6 +41,13 @@ def home(service: Service, name: str, which: int = 0) -> str:
     return archive.archive_paths(file)[which]
 
 
+def refile(service: Service, name: str) -> None:
+    """Move the record of a file of the landing zone, as a sweep does before it moves the file."""
+    file = local.stat_file(service.settings.landing_zone, name)
+    assert file is not None
+    assert service.store().refile([(file, file._replace(path=archive.archive_paths(file)[0]))]) == [True]
+
+
 def sound(service: Service) -> None:
     """Assert that an audit finds neither a difference nor anything to note."""
     report = audit.compare(service.settings, service.store(), lambda: service.spark)
@@ -57,7 +65,7 @@ def test_counted_files_are_moved_with_their_records_and_rejected_ones_stay(servi
     assert (landed(service), archived(service)) == (["b.csv"], ["a.csv"])
     assert (zone / to).read_text() == content
     assert {p: r["state"] for p, r in service.records().items()} == {to: "ingested", "b.csv": "rejected"}
-    assert [r["file"] for r in quarantine.rows(service.settings.quarantine_dir)] == [to]
+    assert [r["file"] for r in quarantine.rows(LocalFolder(service.settings.quarantine_dir))] == [to]
     sound(service)
     assert service.run() == []
     service.holds(oracle.text([row(1)]))
@@ -128,7 +136,7 @@ def test_a_file_left_on_the_way_is_counted_where_it_is_and_moved_by_the_next_run
     Service(service.spark, off, off.redis_url.get_secret_value()).run()  # type: ignore[union-attr]
     to = home(service, "a.csv")
     if killed == "before it moves":
-        service.store().refile({"a.csv": to})
+        refile(service, "a.csv")
     sound(service)
     assert waiting(service.settings, service.store()) == []
 
@@ -136,17 +144,30 @@ def test_a_file_left_on_the_way_is_counted_where_it_is_and_moved_by_the_next_run
 
     assert (landed(service), archived(service)) == ([], ["a.csv"])
     assert list(service.records()) == [to]
-    assert [r["file"] for r in quarantine.rows(service.settings.quarantine_dir)] == [to]
+    assert [r["file"] for r in quarantine.rows(LocalFolder(service.settings.quarantine_dir))] == [to]
     assert service.run() == []
     service.holds(content.replace(oracle.text([row(2, "x")]).splitlines()[1] + "\n", ""))
     sound(service)
+
+
+def test_a_file_whose_record_is_archived_is_not_read_again_where_it_is(service: Service) -> None:
+    service.put("a.csv", [row(1)])
+    off = load(**{**service.settings.model_dump(), "archive": False, "_env_file": None})
+    plain = Service(service.spark, off, off.redis_url.get_secret_value())  # type: ignore[union-attr]
+    plain.run()
+    to = home(service, "a.csv")
+    service.store().refile({"a.csv": to})
+    shutil.rmtree(service.settings.checkpoints / "run")  # Spark discovers the file once more
+
+    assert plain.run() == []
+    assert list(service.records()) == [to]
 
 
 def test_a_file_overwritten_on_the_way_is_not_taken_for_the_counted_one(service: Service) -> None:
     service.put("a.csv", [row(1)])
     off = load(**{**service.settings.model_dump(), "archive": False, "_env_file": None})
     Service(service.spark, off, off.redis_url.get_secret_value()).run()  # type: ignore[union-attr]
-    service.store().refile({"a.csv": home(service, "a.csv")})
+    refile(service, "a.csv")
     both = service.put("a.csv", [row(1), row(2)])
 
     archive.sweep(service.settings, service.store())
