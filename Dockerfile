@@ -17,7 +17,7 @@ RUN touch README.md \
     && PIP_NO_CACHE_DIR=1 python3 scripts/venv.py requirements-airflow.txt \
     && .venv/bin/python -m compileall -q -j 0 .venv/lib
 
-COPY docker/as-owner docker/init /usr/local/bin/
+COPY docker/as-owner docker/executor docker/init /usr/local/bin/
 COPY docker/users.acl docker/
 COPY streaming streaming
 COPY dags dags

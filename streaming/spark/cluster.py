@@ -3,13 +3,13 @@
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import structlog
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from streaming.landing import quarantine
+from streaming.landing.zone import Folder
 
 PATIENCE = 30.0  # seconds without a worker
 AGAIN = 60.0
@@ -57,12 +57,12 @@ def _executors(spark: SparkSession) -> int:
     return len(tracker.getExecutorInfos()) - 1  # one is the driver
 
 
-def warn_unseen(directory: Path, files: Iterable[str]) -> None:
+def warn_unseen(folder: Folder, files: Iterable[str]) -> None:
     """Warn of files with rejected rows whose quarantine is not here: it stayed with a worker."""
-    if unseen := [file for file in files if not quarantine.has(directory, file)]:
+    if unseen := [file for file in files if not quarantine.has(folder, file)]:
         log.warning(
             "rejected rows stayed on a worker: let QUARANTINE be a directory that this machine and all "
             "workers share",
-            quarantine=str(directory),
+            quarantine=str(folder),
             files=unseen[:10],
         )

@@ -57,12 +57,12 @@ def start(*, prepared: bool = True) -> Starting:
             try:
                 program, *rest = json.loads((place / _COMMAND).read_text())
                 archive = f"-XX:SharedArchiveFile={place / _ARCHIVE}"
-                return Starting(lambda options: [program, *options, archive, *rest], writer)
+                return Starting(lambda options: [program, *options, archive, *rest], writer, _environ())
             except (OSError, ValueError) as error:
                 log.info("the JVM does not start as prepared", place=str(place), why=str(error))
         java.version()
         java_program, *plain = _command(java.find(), options())
-        return Starting(lambda options: [java_program, *options, *plain], writer)
+        return Starting(lambda options: [java_program, *options, *plain], writer, _environ())
     finally:
         os.close(writer)
 
@@ -84,7 +84,7 @@ def submit(master: str) -> Starting:
         return [program, *settings, f"spark.driver.extraJavaOptions={java_options}", "pyspark-shell"]
 
     try:
-        return Starting(command, writer)
+        return Starting(command, writer, os.environ)
     finally:
         os.close(writer)
 
@@ -109,7 +109,9 @@ class Preparing:
         archive = f"-XX:ArchiveClassesAtExit={self._making / _ARCHIVE}"
         try:
             self.starting = Starting(
-                lambda options: [program, *options, archive, "-Xlog:disable", *rest], subprocess.DEVNULL
+                lambda options: [program, *options, archive, "-Xlog:disable", *rest],
+                subprocess.DEVNULL,
+                _environ(),
             )
         except BaseException:
             scratch.remove(self._making)
@@ -139,6 +141,17 @@ class Preparing:
         """End the JVM, and leave nothing."""
         self.starting.end()
         scratch.remove(self._making)
+
+
+def _environ() -> dict[str, str]:
+    """
+    Return the environment of a local JVM: without SPARK_HOME, where Spark has its own copy of PySpark.
+
+    Spark puts that copy, SPARK_HOME/python/lib/pyspark.zip, first on its workers' path (Spark 4.3:
+    PythonUtils.sparkPythonPath). A zip file holds no bytecode, so each daemon would compile PySpark
+    again. Without it, workers import PySpark from where this interpreter has it, as they do all else.
+    """
+    return {name: value for name, value in os.environ.items() if name != "SPARK_HOME"}
 
 
 def _command(program: str, opts: str) -> list[str]:

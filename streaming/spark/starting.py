@@ -5,7 +5,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -55,29 +55,34 @@ class Starting:
     Args:
         command: returns the command, with these options for the JVM in it.
         stderr: a descriptor.
+        environ: the environment of the JVM, and so of its workers.
 
     Raises:
         OSError: the command cannot be started.
     """
 
-    def __init__(self, command: Callable[[list[str]], list[str]], stderr: int) -> None:
+    def __init__(
+        self, command: Callable[[list[str]], list[str]], stderr: int, environ: Mapping[str, str]
+    ) -> None:
         self.directory = scratch.make()
         self.plain = scratch.plain(self.directory)
         self._connection = self.directory / "gateway"
         self._is_ended = False
         try:
-            self.process = self._start(command(tmpdir_options(self.plain)), stderr)
+            self.process = self._start(command(tmpdir_options(self.plain)), stderr, environ)
         except BaseException:
             scratch.remove(self.directory)
             raise
 
-    def _start(self, command: list[str], stderr: int) -> "subprocess.Popen[bytes]":
+    def _start(
+        self, command: list[str], stderr: int, environ: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # the JVM ends when this is closed, by whatever
             stderr=stderr,
             env={
-                **os.environ,
+                **environ,
                 "SPARK_CONNECT_MODE": "0",
                 "SPARK_LOCAL_DIRS": self.plain,
                 "_PYSPARK_DRIVER_CONN_INFO_PATH": f"{self.plain}/{self._connection.name}",

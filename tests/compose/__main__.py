@@ -289,7 +289,9 @@ class Walk:
         for worker in ("spark-worker-1", "spark-worker-2"):
             log = self.stack.compose("logs", worker)
             assert "Launching executor app-" in log or "Asked to launch executor app-" in log, log
-        say("  both workers ran an executor")
+        said = self.stack.inside("spark-worker-1", "as-owner", "executor", check=False)
+        assert "SPARK_EXECUTOR_MEMORY" in said, said  # Kubernetes would give it its variables
+        say("  both workers ran an executor; the image has the one for Kubernetes")
         self.holds()
 
     def no_secret_told(self) -> None:

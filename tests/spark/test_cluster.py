@@ -1,133 +1,17 @@
 """On a Spark standalone cluster, a master and two workers as processes: the same, to the cent."""
 
-import http.client
-import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import pyspark
 import pytest
 
 from streaming.settings import Settings
-from tests import oracle
-from tests.harness import ROOT, Program, Zone, row, session_of, until
+from tests.harness import ROOT, Program, Zone, row, until
+from tests.spark.rows import FIRSTS, REPEATED, ROWS, companies
+from tests.spark.standalone import FAST, HOST, WORKERS, Cluster, free_port
 
-HOST = "127.0.0.1"
-WORKERS = 2
-ROWS = 50_000  # of each of two files
-REPEATED = 1_000  # of them in both files
 EXAMPLE = ROOT / "examples" / "novas_empresas.csv"
-PLACES = [("São Paulo", "SP"), ("Natal", "RN"), ("Bom Jesus", "PI"), ("Bom Jesus", "RS")]
-SPARK = Path(pyspark.__file__).parent
-FAST = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # they start, and do next to nothing
-
-# As `Program` has it: PySpark adds to that of the tests what would make these processes its own.
-KEPT = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
-
-
-class Cluster:
-    """A master and its workers, each a process of its own on loopback."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._port, self._page = _free(), _free()
-        self.url = f"spark://{HOST}:{self._port}"
-
-    def start(self) -> None:
-        """Start all, and wait until the master knows every worker."""
-        self._start("master", "--port", str(self._port), "--webui-port", str(self._page))
-        until(lambda: self.state()["status"] == "ALIVE", 60, what="the master")
-        for number in range(WORKERS):
-            work = str(self._work(number))
-            of_one = ["--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir", work]
-            self._start("worker", *of_one, self.url)
-        until(lambda: self.state()["aliveworkers"] == WORKERS, 60, what="all workers")
-
-    def state(self) -> dict[str, Any]:
-        """Return what the master tells of itself; of none, that it is not there."""
-        connection = http.client.HTTPConnection(HOST, self._page, timeout=10)
-        try:
-            connection.request("GET", "/json/")
-            state: dict[str, Any] = json.loads(connection.getresponse().read())
-            return state
-        except (OSError, http.client.HTTPException, ValueError):  # the page comes before its JSON
-            for process in self._processes:
-                assert process.poll() is None, self.log()
-            return {"status": "none", "aliveworkers": 0}
-        finally:
-            connection.close()
-
-    def executors(self) -> list[set[str]]:
-        """Return for each worker the applications that it ran an executor of."""
-        return [
-            {log.parents[1].name for log in self._work(number).glob("app-*/*/stderr")}
-            for number in range(WORKERS)
-        ]
-
-    def log(self) -> str:
-        """Return what the processes said."""
-        return "\n".join(path.read_text(errors="replace") for path in self._directory.glob("*.log"))
-
-    def end(self) -> None:
-        """End all: the workers end their executors; what is left of any is killed."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            for pid in session_of(process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-    def _work(self, number: int) -> Path:
-        return self._directory / f"work-{number}"
-
-    def _start(self, what: str, *arguments: str) -> None:
-        name = f"{what}-{len(self._processes)}"
-        local = self._directory / f"local-{name}"
-        local.mkdir()
-        places = {"SPARK_HOME": SPARK, "SPARK_LOCAL_DIRS": local, "TMPDIR": local}
-        utf8 = {"LC_ALL": "C.UTF-8"}  # or Java finds no classes below a path with an accent
-        java = (
-            f"{FAST} -Dspark.master.rest.enabled=false"  # that would be one more port, and a fixed one
-        )
-        bounds = {
-            "SPARK_LOCAL_IP": HOST,
-            "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": java,
-        }
-        with (self._directory / f"{name}.log").open("wb") as log:
-            started = subprocess.Popen(
-                [
-                    SPARK / "bin" / "spark-class",
-                    f"org.apache.spark.deploy.{what}.{what.capitalize()}",
-                    *("--host", HOST, *arguments),
-                ],
-                cwd=self._directory,
-                env={**KEPT, **utf8, **bounds, **{key: str(place) for key, place in places.items()}},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._processes.append(started)
-
-
-def _free() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +31,6 @@ def zone(settings: Settings, server_url: str) -> Zone:
     return Zone(settings, server_url)
 
 
-def companies(first: int) -> list[oracle.Row]:
-    """Return a file's rows: companies from this number on, all over the places."""
-    numbers = range(first, first + ROWS)
-    return [row(n, f"{n * 7919 % 10**9 / 100:.2f}", *PLACES[n % len(PLACES)]) for n in numbers]
-
-
 @pytest.mark.long
 def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
     program: Program, zone: Zone, cluster: Cluster, tmp_path: Path
@@ -162,8 +40,10 @@ def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
     )
     files = [
         zone.put("novas_empresas.csv", EXAMPLE.read_bytes()),
-        zone.put("a.csv", companies(20_000_000)),
-        zone.put("b.csv", companies(20_000_000 + ROWS - REPEATED)),
+        *(
+            zone.put(name, companies(first))
+            for name, first in zip(("a.csv", "b.csv"), FIRSTS, strict=True)
+        ),
     ]
     zone.put("c.csv", [row(1, estado="XX")])
 
@@ -184,7 +64,7 @@ def test_executors_on_both_workers_count_to_the_cent_as_spark_defaults_say(
 def test_masters_that_are_not_there_are_told_in_one_line_at_once(program: Program, zone: Zone) -> None:
     zone.put("a.csv", [row(1)])
 
-    result = program("run", "--json", code=1, timeout=30, SPARK_MASTER=f"spark://{HOST}:{_free()}")
+    result = program("run", "--json", code=1, timeout=30, SPARK_MASTER=f"spark://{HOST}:{free_port()}")
 
     [line] = result.stderr.splitlines()
     assert line.startswith(f"error: no Spark master answers at spark://{HOST}:")

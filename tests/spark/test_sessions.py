@@ -25,7 +25,10 @@ def sessions(settings: Settings, server_url: str, tmp_path: Path) -> Iterator[Pr
     """A process that starts and stops Spark as often as its argument says, and once more."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    directories = {"LANDING_ZONE": str(settings.landing_zone), "CHECKPOINTS": str(settings.checkpoints)}
+    directories = {
+        "LANDING_ZONE": str(settings.landing_zone),
+        "CHECKPOINTS": str(settings.checkpoints),
+    }
     made = Program(
         tmp_path,
         {"REDIS_URL": server_url, "SETTLE_SECONDS": "0", "TMPDIR": str(temporary), **directories},

@@ -1,5 +1,6 @@
 """The JVM starts as it was prepared, and as Spark starts it wherever that does not fit."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import py4j
+import pyspark
 import pytest
 
 from streaming.settings import Settings
@@ -28,6 +31,16 @@ RUN = (
 # As `Program` has it: PySpark adds to that of the tests what a JVM's start would depend on.
 KEPT = {k: os.environ[k] for k in ("PATH", "HOME", "JAVA_HOME", "LANG") if k in os.environ}
 
+ASK_WORKER = """
+import json, pathlib
+from streaming.settings import load
+from streaming.spark import jvm, session
+jvm.HOME = pathlib.Path({!r})
+spark = session.start(load(_env_file=None))
+names = spark.sparkContext.parallelize(["pyspark", "py4j"], 1)
+print(json.dumps(names.map(lambda name: __import__(name).__file__).collect()))
+session.stop(spark)
+"""
 
 PLACE = "from streaming.spark import jvm; print(jvm._place())"
 
@@ -131,6 +144,17 @@ def test_a_run_starts_as_prepared_where_that_fits_and_leaves_nothing(
     assert "the JVM does not start as prepared" not in errors
     assert "cds" not in errors
     zone.holds(text([row(1)]))
+
+
+@pytest.mark.parametrize("fits", [True, False], ids=["as prepared", "in another environment"])
+def test_workers_import_pyspark_from_where_its_bytecode_is(
+    home: Path, tmp_path: Path, fits: bool
+) -> None:
+    other = {} if fits else {"JAVA_OTHER": "1"}
+
+    done = python(ASK_WORKER.format(str(home)), SPARK_HOME=str(tmp_path), **other)
+
+    assert json.loads(done.stdout) == [pyspark.__file__, py4j.__file__]
 
 
 @pytest.mark.parametrize("spoiled", ["archive", "command"])
