@@ -1,6 +1,6 @@
 """All cases, in the order they are run."""
 
-from tests.chaos import concurrency, disk, kills, redis_faults, replies, state
+from tests.chaos import concurrency, disk, kills, power, redis_faults, replies, state, store
 from tests.chaos.world import Case
 
 CASES: list[Case] = [
@@ -10,4 +10,6 @@ CASES: list[Case] = [
     *state.CASES,
     *redis_faults.CASES,
     *disk.CASES,
+    *power.CASES,
+    *store.CASES,
 ]

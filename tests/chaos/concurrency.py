@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from streaming.pipeline.stream import Stream
 from tests.chaos.world import Case, Rows, World
+from tests.harness import lease_of_its_own
 
 ROWS = 100
 FOLLOWED = 100
@@ -63,13 +64,15 @@ def follow(world: World, count: int) -> Rows:
     restarts = 0
     while restarts < count or writers.alive:
         stop = threading.Event()
-        query = Stream(service.spark, service.store(), settings, stop, lambda outcomes: None)
+        lease = lease_of_its_own(service.store(), stop)
+        query = Stream(service.spark, lease, settings, stop, lambda outcomes: None)
         following = Threads(lambda query=query: query.follow(settings.checkpoints / "follow"))  # type: ignore[misc]
         with write_lock:
             wait = chance.uniform(0.1, 2)
         time.sleep(wait)
         stop.set()
         following.join(60)
+        lease.close()
         restarts += 1
         world.check()
         world.progress(min(restarts, count), count)

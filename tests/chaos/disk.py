@@ -25,11 +25,11 @@ def may_mount() -> bool:
 
 def landing_zone(world: World) -> str:
     """Take the right to read the landing zone."""
-    world.settings.landing_zone.chmod(0)
+    world.settings.landing_directory.chmod(0)
     try:
         return refused(world)
     finally:
-        world.settings.landing_zone.chmod(0o755)
+        world.settings.landing_directory.chmod(0o755)
 
 
 def checkpoints(world: World) -> str:

@@ -32,7 +32,7 @@ class Killer:
         world = self.world
         rows = world.rows(30)
         name = world.put(rows, hidden=True)
-        path = world.settings.landing_zone / name
+        path = world.settings.landing_directory / name
         content = world.contents.pop(name)
         with path.open("w") as writer:
             writer.write(content[: len(content) // 2])
@@ -54,7 +54,7 @@ class Killer:
         # Many rows of few companies: long to read, and quick to count.
         rows = world.rows(200, alter=0)
         name = world.put(rows * (self.big // 200))
-        target = str(world.settings.landing_zone / name)
+        target = str(world.settings.landing_directory / name)
         started = self._start()
         self._wait(started, lambda: _opened(session_of(started.pid), target))
         world.program.kill(started)

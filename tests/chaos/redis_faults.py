@@ -36,7 +36,7 @@ def kills(world: World, count: int) -> Rows:
     def load() -> None:
         while not stop.is_set():
             name = world.put()
-            file = local.stat_file(world.settings.landing_zone, name)
+            file = local.stat_file(world.settings.landing_directory, name)
             assert file is not None
             acknowledged.update(outcome.file for outcome in ingest([file]))
 

@@ -124,7 +124,7 @@ def refilled_before_commit(world: World) -> None:
         world.forget()
         others = sorted(world.contents.keys() - {name})
         for path in [name, *others][:version]:
-            file = local.stat_file(world.settings.landing_zone, path)
+            file = local.stat_file(world.settings.landing_directory, path)
             assert file is not None
             other([file])
         assert int(world.redis.get("ingest:version")) == version
@@ -174,7 +174,7 @@ def _delete(world: World, when: Callable[[World, Callable[[], object]], None]) -
     world.put()
     name = world.put(world.rows(20, repeat=0))
     world.put()
-    when(world, (world.settings.landing_zone / name).unlink)
+    when(world, (world.settings.landing_directory / name).unlink)
     del world.contents[name]
     if name in world.zone.records():
         raise Difference(f"{name} was counted, and is gone")

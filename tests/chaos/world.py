@@ -212,7 +212,7 @@ class World:
     def complete(self, *, audit: bool = False) -> None:
         """Assert that Redis holds every file there is, and is whole; at will let the program say so."""
         records = self.zone.records()
-        landed = {path: stat_file(self.settings.landing_zone, path) for path in self.contents}
+        landed = {path: stat_file(self.settings.landing_directory, path) for path in self.contents}
         missing = [
             path
             for path, file in landed.items()

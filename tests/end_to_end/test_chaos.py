@@ -11,8 +11,11 @@ from tests.chaos.cases import CASES
 from tests.chaos.world import Case, World
 
 SEED = 1
-LONG = {"kills", "redis-kills", "redis-paused", "runs-processes"}
-"""Cases that kill or stop a process again and again, and wait for the next one."""
+LONG = {
+    *("kills", "redis-kills", "redis-paused", "runs-processes", "power"),
+    *("store", "store-kills"),
+}
+"""Cases that kill or stop a process, or cut the power, again and again, and wait for the next one."""
 
 
 @pytest.fixture
