@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import follow, growth, races, report, results
+from benchmarks import batches, cores, follow, growth, races, reads, report, results
 from benchmarks.arena import Arena
 from benchmarks.bench import Bench
 from benchmarks.origin import origin
@@ -40,7 +40,10 @@ def workloads(
     return {race.name: partial(race.run, guests=guests) for race in races.races(sizes)} | {
         "follow": partial(follow.run, guests=followers),
         "commit": growth.commits,
+        "reads": reads.run,
+        "batches": batches.run,
         "ledger": growth.ledger,
+        "cores": cores.run,
         "growth-rows": growth.by_rows,
         "growth-files": growth.by_files,
         "growth-companies": growth.by_companies,

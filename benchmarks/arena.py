@@ -68,11 +68,13 @@ class Run:
     """
     One process from its start to its end.
 
-    `peak`: bytes (PSS of it and all it started), if sampled. `output`: what it wrote to stdout.
+    `peak`: bytes (PSS of it and all it started), if sampled. `cpu`: their seconds, less the last
+    0.1 s of each, if sampled. `output`: what it wrote to stdout.
     """
 
     seconds: float
     peak: int = 0
+    cpu: float = 0
     output: str = ""
 
 
@@ -148,12 +150,12 @@ class Arena:
             environment = self.environment_of_others
         began = time.monotonic()
         with self.start(command, stdout=subprocess.PIPE, **environment) as process:
-            peak = _Peak(process.pid) if sampled else None
+            usage = _Usage(process.pid) if sampled else None
             output, errors = process.communicate()
             seconds = time.monotonic() - began
         if process.returncode:
             raise RuntimeError(f"{contender.name} failed ({process.returncode}):\n{errors}")
-        return Run(seconds, peak.end() if peak else 0, output)
+        return Run(seconds, *(usage.end() if usage else (0, 0.0)), output)
 
     def start(
         self, command: Iterable[str], *, stdout: int = subprocess.DEVNULL, **environment: str
@@ -211,12 +213,13 @@ class Arena:
         return float(max(e["duration"] for e in scripts)) / 1000
 
 
-class _Peak:
-    """Looks at the memory of a process and all it started until it ends."""
+class _Usage:
+    """Looks at the memory and the CPU of a process and all it started until it ends."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
         self._most = 0
+        self._cpu: dict[int, float] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample)
         self._thread.start()
@@ -228,9 +231,12 @@ class _Peak:
                 for process in (self._root, *self._root.children(recursive=True)):
                     with suppress(psutil.Error):
                         used += process.memory_full_info().pss
+                        times = process.cpu_times()
+                        self._cpu[process.pid] = times.user + times.system
             self._most = max(self._most, used)
 
-    def end(self) -> int:
+    def end(self) -> tuple[int, float]:
+        """Return the peak in bytes, and the seconds of CPU."""
         self._done.set()
         self._thread.join()
-        return self._most
+        return self._most, sum(self._cpu.values())

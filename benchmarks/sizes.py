@@ -19,6 +19,12 @@ class Sizes:
     followed: int = 200
     everywhere: int = 100_000
     """Rows over all municipalities."""
+    commits: int = 20
+    """While features are read."""
+    batches: tuple[tuple[int, int], ...] = ((1, 15_000), (10, MILLION), (2_000, 500))
+    """Files and rows of batches of random companies."""
+    seconds: float = 20
+    """Of reading while nothing else runs."""
     rows: tuple[int, ...] = (100_000, MILLION, 10 * MILLION, 50 * MILLION)
     files: tuple[int, ...] = (1, 100, 2_000, 20_000)
     companies: tuple[int, ...] = (0, 10 * MILLION, 60 * MILLION)
@@ -33,6 +39,9 @@ SMOKE = Sizes(
     small_rows=100,
     followed=5,
     everywhere=6_000,
+    commits=3,
+    batches=((2, 500),),
+    seconds=0.5,
     rows=(500, 2_000),
     files=(4,),
     companies=(2_000,),

@@ -33,6 +33,7 @@ TARGETS = {
     "Redis' time of one commit that touches all 5,571 municipalities (SLOWLOG)": ["≤ 60 ms"],
     "ledger of 2,000 neighbouring CNPJs in Redis": ["≤ 3 MB"],
     "ledger of 2,000 random CNPJs in Redis": ["≤ 30 MB"],
+    "CPU of all processes for each million rows, two workers": ["≤ 1.11 of one worker"],
     "memory of all processes (peak of PSS) at 2,000 rows": ["≤ 1.15 of itself at 500 rows", "≤ 3 GB"],
 }
 DATA = Data(2, 200, repeats=0.1)
@@ -55,7 +56,9 @@ def test_all_is_measured_checked_and_reported(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr  # so what each run left in Redis was right
     results = json.loads((kept / "results.json").read_text("utf-8"))
     assert tuple(results) == NAMES
-    figures = [values for result in results.values() for values in result["figures"].values()]
+    # The CPU of few rows is less than what two starts differ by.
+    measured = (result for name, result in results.items() if name != "cores")
+    figures = [values for result in measured for values in result["figures"].values()]
     assert all(len(values) == 1 and values[0] > 0 for values in figures)
     page = (kept / "RESULTS.md").read_text("utf-8")
     targets = page.partition("## Targets\n")[2].partition("## ")[0]
