@@ -9,7 +9,7 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo panel panel-libraries check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java chromium screenshots python
+.PHONY: help run demo panel panel-libraries check test test-all chaos bench bench-smoke compose-test lint format lock audit-dependencies clean venv dev prepared java chromium screenshots object-store python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ bench: java dev prepared ## time the service and others in turn (some: make benc
 
 bench-smoke: java dev prepared ## run small benchmarks, to see that measuring works (a minute or two; keeps nothing)
 	$(BIN)/python -m benchmarks --smoke $(ARGS)
+
+object-store: dev ## start an object store on loopback and print the settings to export for it (until Ctrl-C)
+	@$(BIN)/python -m tests.object_store
 
 screenshots: java chromium dev ## take the pictures of the panel in docs/images/ from the data of make demo
 	$(BIN)/python -m examples.screenshots

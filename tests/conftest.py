@@ -27,6 +27,7 @@ for helpers in (
 from tests import examples  # noqa: F401 - registers the profile of make check
 from tests.chaos.disk import may_mount
 from tests.harness import Program, Service
+from tests.object_store import ENVIRONMENT, ObjectStore, running
 from tests.proxy import Proxy
 
 HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ FIXTURES = {
     "server_url": REDIS,
     "airflow": AIRFLOW,
     "browser": BROWSER,
+    "object_store": "slow",
 }
 LONGEST = (
     *(
@@ -55,6 +57,9 @@ LONGEST = (
 for name in list(os.environ):
     if name.lower() in Settings.model_fields:
         del os.environ[name]
+
+
+os.environ |= ENVIRONMENT  # Spark's workers have that of the moment when Spark starts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,15 +108,43 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     local_server.stop(directory)
 
 
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """A real object store."""
+    with running() as started:
+        yield started
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of modules that are marked so with both kinds of landing zone."""
+    one = metafunc.definition
+    if one.get_closest_marker("both_zones") and not one.get_closest_marker("directory_only"):
+        metafunc.parametrize("zone_kind", ["directory", "bucket"], indirect=True)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, server_url: str) -> Settings:
-    """Settings of a service that has its own directories and an empty Redis."""
+def zone_kind(request: pytest.FixtureRequest) -> str:
+    """What the landing zone is: a directory, or a bucket."""
+    return getattr(request, "param", "directory")
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path, server_url: str, zone_kind: str, request: pytest.FixtureRequest
+) -> Settings:
+    """Settings of a service that has its own directories, or a bucket, and an empty Redis."""
     for directory in ("landing_zone", "checkpoints"):
         (tmp_path / directory).mkdir()
+    landing_zone: Path | str = tmp_path / "landing_zone"
+    endpoint = None
+    if zone_kind == "bucket":
+        object_store: ObjectStore = request.getfixturevalue("object_store")
+        landing_zone, endpoint = f"s3://{object_store.bucket()}/zona norte", object_store.endpoint
     configured = load(
         _env_file=None,
         redis_url=server_url,
-        landing_zone=tmp_path / "landing_zone",
+        landing_zone=landing_zone,
+        landing_zone_endpoint=endpoint,
         checkpoints=tmp_path / "checkpoints",
         settle_seconds=0.2,
         settle_timeout=10,
@@ -144,6 +177,11 @@ def proxy(server_url: str) -> Iterator[Proxy]:
 @pytest.fixture
 def program(settings: Settings, server_url: str, tmp_path: Path) -> Iterator[Program]:
     """The program on the same directories and the same server as `settings`."""
-    made = Program(tmp_path, {"REDIS_URL": server_url, "SETTLE_SECONDS": "0.2"})
+    environment = {"REDIS_URL": server_url, "SETTLE_SECONDS": "0.2"}
+    if settings.landing_zone_endpoint is not None:
+        names = ("landing_zone", "landing_zone_endpoint")
+        environment |= {name.upper(): str(getattr(settings, name)) for name in names}
+        environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    made = Program(tmp_path, environment)
     yield made
     made.end()

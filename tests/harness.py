@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import redis
@@ -21,8 +22,10 @@ from streaming import locks
 from streaming.domain.results import Outcome
 from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
+from streaming.store import keys
+from streaming.store.lease import Lease
 from streaming.store.store import Store
-from tests import oracle
+from tests import landed, oracle
 from tests.inside import Inside
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +54,7 @@ class Zone:
 
     def __init__(self, settings: Settings, url: str) -> None:
         self.settings = settings
+        self.landed = landed.of(settings)
         # Typed loosely: the client's stubs do not know that replies are bytes here.
         self.redis: Any = redis.Redis.from_url(url, decode_responses=False)
         self._mtime = time.time() - HOUR
@@ -62,10 +66,7 @@ class Zone:
         data = content if isinstance(content, str | bytes) else oracle.text(content)
         data = data.encode() if isinstance(data, str) else data
         written = gzip.compress(data) if name.endswith(".gz") and data[:2] != b"\x1f\x8b" else data
-        hidden = self.settings.landing_zone / f".{name}.writing"
-        hidden.write_bytes(written)
-        os.utime(hidden, (mtime, mtime))
-        hidden.replace(self.settings.landing_zone / name)
+        self.landed.put(name, written, mtime)
         return data.decode(errors="replace")
 
     def store(self) -> Store:
@@ -162,10 +163,18 @@ class Service(Zone):
         """Run once over all there is, as `city-features run` does, in this process."""
         outcomes: list[Outcome] = []
         store = store or self.store()
-        with locks.checkpoint(self.settings, checkpoint, threading.Event()) as directory:
-            query = Stream(self.spark, store, self.settings, threading.Event(), outcomes.extend)
+        with (
+            locks.checkpoint(self.settings, checkpoint, threading.Event()) as directory,
+            closing(lease_of_its_own(store)) as lease,
+        ):
+            query = Stream(self.spark, lease, self.settings, threading.Event(), outcomes.extend)
             query.run_available(directory)
         return outcomes
+
+
+def lease_of_its_own(store: Store, stop: threading.Event | None = None) -> Lease:
+    """Return a lease that no other run waits for: those of one landing zone go on beside each other."""
+    return Lease(store, keys.RUN, uuid4().hex, stop)
 
 
 def dumped(client: Any) -> dict[bytes, bytes]:
@@ -269,6 +278,27 @@ def in_background(work: Callable[[], None], stop: threading.Event) -> Iterator[N
         stop.set()
         thread.join(HANG)
     assert not thread.is_alive(), f"{work.__name__} did not stop"
+
+
+@contextmanager
+def following(spark: SparkSession, settings: Settings, store: Store) -> Iterator[list[Outcome]]:
+    """Follow in a thread, through the stream from the beginning; it must not fail."""
+    outcomes: list[Outcome] = []
+    failures: list[BaseException] = []
+    stop, through_the_stream = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        try:
+            with closing(lease_of_its_own(store, stop)) as lease:
+                stream = Stream(spark, lease, settings, stop, outcomes.extend, through_the_stream)
+                stream.follow(settings.checkpoints / "follow")
+        except BaseException as error:
+            failures.append(error)
+
+    with in_background(follow, stop):
+        until(lambda: through_the_stream.is_set() or failures, 60, what="the stream")
+        yield outcomes
+    assert failures == []
 
 
 def until(done: Callable[[], Any], seconds: float = 30, *, what: str = "it") -> Any:

@@ -32,7 +32,7 @@ from streaming.app.progress import progress
 from streaming.errors import KeyRefused
 from streaming.jobs import drop as drop_job
 from streaming.jobs import run as run_job
-from streaming.landing import quarantine
+from streaming.landing import places, quarantine
 from streaming.pipeline.backlog import waiting
 from streaming.store.store import connect
 from streaming.version import NAME
@@ -87,7 +87,7 @@ def drop(
         results.append(asdict(dropped))
         if not as_json:
             verb = "dropped as" if dropped.copied else "is there already, same content, as"
-            typer.echo(f"{source} {verb} {settings.landing_zone / dropped.path}")
+            typer.echo(f"{source} {verb} {settings.landing_zone}/{dropped.path}")
     if as_json:
         emit({"dropped": results})
 
@@ -161,7 +161,7 @@ def quarantine_(
         for path, record in sorted(records.items())
         if record.state == "rejected" and file in (None, path)
     ]
-    rows = quarantine.rows(settings.quarantine_dir, file)
+    rows = quarantine.rows(places.quarantine(settings), file)
     if as_json:
         emit({"rows": list(rows), "files": rejected})
     else:

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from streaming import logs
 from streaming.errors import CityFeaturesError
-from streaming.landing import quarantine
+from streaming.landing import places, quarantine
 from streaming.settings import Settings, load
 from streaming.store import local_server
 from streaming.store.store import Store
@@ -41,7 +41,7 @@ def _cities(settings: Settings) -> Iterable[str]:
 
 
 def _files(settings: Settings) -> Iterable[str]:
-    return {row["file"] for row in quarantine.rows(settings.quarantine_dir)}
+    return {row["file"] for row in quarantine.rows(places.quarantine(settings))}
 
 
 def _in_time(look: Callable[[Settings], Iterable[str]]) -> list[str]:

@@ -1,13 +1,11 @@
 """The job `arrivals`: which files a run would ingest now. It looks, and changes nothing."""
 
-from streaming import locks
 from streaming.domain.file import File
+from streaming.landing import places
 from streaming.pipeline.backlog import waiting
-from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
+from streaming.store import keys, lease
 from streaming.store.store import connect
-
-DRIVERS = ("run", "follow")
 
 
 class Arrivals:
@@ -20,18 +18,20 @@ class Arrivals:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
+        self._settling = places.zone(settings).settling(settings.settle_seconds)
 
     def look(self) -> list[File] | None:
         """
         Return the files without a record that are whole, in ingest order.
 
-        None: `run` or `run --follow` has a checkpoint, and takes them.
+        None: `run` or `run --follow` has the landing zone, on whichever machine, and takes them.
 
         Raises:
             CityFeaturesError: Redis or the landing zone is away, or cannot be read.
         """
-        if any(locks.is_held(self._settings, driver) for driver in DRIVERS):
+        store = connect(self._settings, retries=1)
+        zone = self._settings.landing_zone_name
+        if any(lease.is_held(store, role, zone) for role in (keys.RUN, keys.FOLLOW)):
             return None
-        files = waiting(self._settings, connect(self._settings, retries=1))
+        files = waiting(self._settings, store)
         return [file for file in files if self._settling.settled(file)]

@@ -71,7 +71,7 @@ def compare(settings: Settings, store: Store, start: Callable[[], SparkSession])
     store.require_format()
     snapshot = _snapshot(store)
     counted = {path: r for path, r in snapshot.records.items() if r.state == "ingested"}
-    files = archive.files_in_ingest_order(counted, settings.landing_zone)
+    files = archive.in_ingest_order(counted, archive.of(settings, store))
     gone = sorted(counted.keys() - files.keys())
     notes = [
         f"{path}: overwritten after {record.earlier} companies of it were counted"

@@ -15,6 +15,7 @@ from streaming import scratch
 from streaming.domain.results import Check
 from streaming.errors import CityFeaturesError, EnvironmentRefused, mending
 from streaming.landing import moving
+from streaming.landing.names import ARCHIVE
 from streaming.settings import Settings
 from streaming.spark import environment, java
 from streaming.store import health, store
@@ -41,10 +42,10 @@ def run(settings: Settings, connect: Callable[[], Store] | None = None) -> list[
             if settings.spark_master.startswith("spark:")
             else []
         ),
-        _try("landing zone", lambda: _writable(settings.landing_zone, "LANDING_ZONE")),
+        _try("landing zone", lambda: _landing_zone(settings)),
         _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
-        _try("quarantine", lambda: _writable(settings.quarantine_dir, "QUARANTINE", make=True)),
-        *([_try("archive", lambda: _archive(settings.landing_zone))] if settings.archive else []),
+        _try("quarantine", lambda: _quarantine(settings)),
+        *([_try("archive", lambda: _archive(settings))] if settings.archive else []),
         *health.checks(connect or partial(store.connect, settings, retries=1)),
     ]
 
@@ -81,8 +82,31 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
     return str(directory.absolute())
 
 
-def _archive(landing_zone: Path) -> str:
-    directory = landing_zone / moving.DIRECTORY
+def _landing_zone(settings: Settings) -> str:
+    if isinstance(settings.landing_zone, Path):
+        return _writable(settings.landing_zone, "LANDING_ZONE")
+    return _conditions(settings.landing_zone, settings)
+
+
+def _conditions(url: str, settings: Settings, *, archive: bool = False) -> str:
+    """Write and remove an object of its own: does the store keep conditions?"""
+    from streaming.landing.bucket import Bucket
+
+    Bucket(url, settings.landing_zone_endpoint).conditions(archive=archive)
+    return url
+
+
+def _quarantine(settings: Settings) -> str:
+    if isinstance(place := settings.quarantine or settings.landing_zone, str):
+        return _conditions(place, settings)
+    return _writable(settings.quarantine_dir, "QUARANTINE", make=True)
+
+
+def _archive(settings: Settings) -> str:
+    if isinstance(settings.landing_zone, str):
+        return _conditions(settings.landing_zone, settings, archive=True)
+    landing_zone = settings.landing_zone
+    directory = landing_zone / ARCHIVE
     try:
         if not moving.needs_copies(landing_zone, directory, f".{uuid4().hex}"):
             return str(directory.absolute())

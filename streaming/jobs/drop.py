@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from streaming.domain.results import Dropped
-from streaming.landing import dropping
+from streaming.landing import places
 from streaming.settings import Settings
 
 NAMED = 100  # files that an error names, at most
@@ -17,7 +17,7 @@ def drop(settings: Settings, source: Path, name: str | None = None) -> Dropped:
         EnvironmentRefused: the source cannot be read, the landing zone cannot be written, or the name
             is one that the service does not look at.
     """
-    path, copied = dropping.drop(source, settings.landing_zone, name)
+    path, copied = places.zone(settings).drop(source, name)
     return Dropped(str(source), path, copied)
 
 

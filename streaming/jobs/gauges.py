@@ -97,8 +97,8 @@ class Gauges(Collector):
     def _values(self) -> Values:
         values: Values = {"format_expected": formats.FORMAT, "redis_up": self._redis_answers()}
         try:
-            values["landing_zone_free_bytes"] = shutil.disk_usage(self._settings.landing_zone).free
-        except OSError:
+            values["landing_zone_free_bytes"] = shutil.disk_usage(self._settings.landing_directory).free
+        except (OSError, ValueError):  # an object store has no end
             values["landing_zone_free_bytes"] = None
         if not values["redis_up"]:
             return values

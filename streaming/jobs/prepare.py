@@ -8,6 +8,7 @@ classes it needed. What the service has, wherever it is, is not touched.
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from streaming import locks, logs
@@ -16,7 +17,8 @@ from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.spark import jvm, session
 from streaming.spark.starting import Starting
-from streaming.store import local_server
+from streaming.store import keys, local_server
+from streaming.store.lease import Lease
 from streaming.store.store import connect
 
 HEADER = "cnpj,data_abertura,cidade,estado,capital_social\n"
@@ -61,8 +63,9 @@ def _ingest(directory: Path, starting: Starting) -> None:
     spark = session.start(settings, starting)
     try:
         stop = threading.Event()
-        with locks.checkpoint(settings, "run", stop) as checkpoint:
-            Stream(spark, connect(settings), settings, stop, lambda _: None).run_available(checkpoint)
+        lease = Lease(connect(settings), keys.RUN, str(zone), stop)
+        with locks.checkpoint(settings, "run", stop) as checkpoint, closing(lease):
+            Stream(spark, lease, settings, stop, lambda _: None).run_available(checkpoint)
     finally:
         spark.stop()
         local_server.stop(redis)

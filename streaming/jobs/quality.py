@@ -20,6 +20,7 @@ from streaming.domain.records import Record
 from streaming.domain.results import Outcome
 from streaming.errors import Conflict
 from streaming.jobs import monthly, status, verify
+from streaming.landing import places
 from streaming.pipeline import archive
 from streaming.reading import inspection
 from streaming.reading.inspection import Inspector, NotRead
@@ -56,9 +57,9 @@ def quality(settings: Settings, store: Store, report: Report) -> Quality:
     store.require_format()
     snapshot = _snapshot(store)
     counted = {path: r for path, r in snapshot.records.items() if r.state == "ingested"}
-    files = archive.files_in_ingest_order(counted, settings.landing_zone)
+    files = archive.in_ingest_order(counted, archive.of(settings, store))
     largest = Largest(sum(counted[path].read for path in files))
-    inspector = Inspector(settings.landing_zone, TaskResources(threads=len(os.sched_getaffinity(0))))
+    inspector = Inspector(places.zone(settings), TaskResources(threads=len(os.sched_getaffinity(0))))
     inspections: dict[str, Inspection] = {}
     unread = {path: "gone, or changed after it was counted" for path in counted.keys() - files.keys()}
     for at, batch in _batches(files, counted):

@@ -1,10 +1,10 @@
 """Whether a following service is alive, and whether it is ready: what health checks ask."""
 
-import os
 import threading
 
 from streaming.errors import CityFeaturesError
 from streaming.jobs.lifetime import LazySpark
+from streaming.landing import places
 from streaming.settings import Settings
 from streaming.store.store import Store
 
@@ -32,9 +32,9 @@ class Readiness:
         except CityFeaturesError as error:
             wrong.append(str(error))
         try:
-            os.scandir(self._settings.landing_zone).close()  # the first entries are enough
-        except OSError as error:
-            wrong.append(f"landing zone {self._settings.landing_zone}: {error.strerror}")
+            places.zone(self._settings).reach()
+        except CityFeaturesError as error:
+            wrong.append(str(error))
         if not self._following.is_set():
             wrong.append("not following yet: it starts, or waits for what the log names")
         return wrong

@@ -13,19 +13,19 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import SparkSession
 
-from streaming import chunks, locks
+from streaming import chunks
 from streaming.domain.file import File
 from streaming.domain.records import Record
 from streaming.domain.results import Outcome, Rebuilt
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.jobs.lifetime import LazySpark, Stop
-from streaming.landing import quarantine
+from streaming.landing import places, quarantine
 from streaming.pipeline import archive
 from streaming.pipeline.backlog import waiting
 from streaming.pipeline.ingest import Ingest
-from streaming.pipeline.settling import Settling
 from streaming.settings import Settings
-from streaming.store import rebuild_namespace
+from streaming.store import keys, rebuild_namespace
+from streaming.store.lease import Lease
 from streaming.store.store import Store
 
 ROUNDS = 5
@@ -77,27 +77,31 @@ class Rebuild:
         self._start = start
         self._stop = stop
         self._report = report
-        self._settling = Settling(settings.landing_zone, settings.settle_seconds)
+        self._zone = places.zone(settings)
+        self._settling = self._zone.settling(settings.settle_seconds)
         self._id = uuid4().hex
 
     def run(self, *, allow_empty: bool = False) -> Rebuilt:
         """
-        Rebuild; batches of other processes with these checkpoints wait meanwhile.
+        Rebuild; no other process begins a batch meanwhile. What was in hand before is in the result.
 
         Raises:
-            Conflict: writers elsewhere never stopped committing.
+            Conflict: writers without a lease never stopped committing.
+            LeaseLost: this process was paused for longer than its lease.
             RunFailed: a counted file cannot be read, or none of the files is there.
             Stopped: it was told to.
             KeyRefused, RedisRefused, RedisUnavailable: Redis did not let it.
         """
-        with locks.exclusive(self._settings, self._stop):
+        with Lease(self._store, keys.REBUILDING, stop=self._stop) as lease:
+            self._store = lease.store
             self._go_on()
             rebuild_namespace.clean(self._store)
             within = rebuild_namespace.begin(self._store, self._id)
             try:
                 return self._rounds(within, allow_empty)
             except BaseException:
-                with suppress(CityFeaturesError):  # without Redis the next start does it
+                with suppress(CityFeaturesError):  # without Redis or the lease the next start does it
+                    lease.keep()
                     rebuild_namespace.clean(self._store)
                 raise
 
@@ -105,12 +109,12 @@ class Rebuild:
         for _ in range(ROUNDS):
             position = self._store.position()
             records = self._store.records()
-            counted = archive.files_in_ingest_order(records, self._settings.landing_zone)
+            counted = archive.in_ingest_order(records, archive.of(self._settings, self._store))
             gone = sorted(records.keys() - counted.keys())
             if records and not counted and not allow_empty:
                 raise RunFailed(
                     f"none of the {len(records)} files that were counted is in "
-                    f"{self._settings.landing_zone}: is it the right one? The features are as they "
+                    f"{self._zone}: is it the right one? The features are as they "
                     "were. To forget them all: rebuild --allow-empty"
                 )
             landed = list(dict.fromkeys([*counted.values(), *self._waiting()]))
@@ -128,7 +132,7 @@ class Rebuild:
             except Conflict as conflict:
                 log.info("others committed meanwhile: again", why=str(conflict))
                 continue
-            quarantine.keep(self._settings.quarantine_dir, [file.path for file in landed])
+            quarantine.keep(places.quarantine(self._settings), [file.path for file in landed])
             return Rebuilt(version, cities, len(landed), gone)
         raise Conflict(
             "files or Redis changed all the time; the features are as they were. "

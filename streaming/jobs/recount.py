@@ -22,6 +22,7 @@ from streaming.domain.records import At, Record
 from streaming.errors import RunFailed
 from streaming.jobs import instants
 from streaming.jobs.instants import Share
+from streaming.landing import places
 from streaming.pipeline import spark_jobs
 from streaming.reading.messages import Rules, Source
 from streaming.settings import Settings
@@ -89,11 +90,8 @@ class Recount:
 
     def _rows(self) -> DataFrame:
         """Return the row of each company that counts, by these files in this order."""
-        landing_zone = self.settings.landing_zone.absolute()
-        sources = [
-            Source(number, file.path, str(landing_zone / file.path), file.size, file.mtime)
-            for number, (file, _) in enumerate(self.files)
-        ]
+        zone = places.zone(self.settings)
+        sources = [Source(number, file, zone) for number, (file, _) in enumerate(self.files)]
         rules = [Rules.of(self.settings, datetime.fromisoformat(r.at)) for _, r in self.files]
         return spark_jobs.fitting_rows(self.start(), sources, rules).transform(firsts)
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import structlog
 
@@ -16,7 +16,8 @@ from streaming.pipeline import archive
 from streaming.pipeline.backlog import waiting
 from streaming.pipeline.outage import Outage, is_outage
 from streaming.settings import Settings
-from streaming.store import rebuild_namespace
+from streaming.store import keys, rebuild_namespace
+from streaming.store.lease import Lease
 from streaming.store.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streaming.jobs.run")
@@ -64,13 +65,15 @@ def _follow(
     stop: Stop,
     following: threading.Event,
 ) -> None:
-    with locks.checkpoint(settings, "follow", stop) as checkpoint:
-        _tidy(settings, store, stop, follow=True)
+    lease = _lease(settings, store, keys.FOLLOW, stop)
+    with locks.checkpoint(settings, "follow", stop) as checkpoint, ExitStack() as stack:
+        stack.push(lease)  # given back at the end; `_tidy` takes it
+        _tidy(settings, store, lease, stop, follow=True)
         spark = start()
         from streaming.pipeline.stream import Stream
 
         with _ending(stop):
-            Stream(spark, store, settings, stop, report, following).follow(checkpoint)
+            Stream(spark, lease, settings, stop, report, following).follow(checkpoint)
 
 
 def _run_available(
@@ -80,15 +83,22 @@ def _run_available(
     start: LazySpark,
     stop: Stop,
 ) -> None:
-    with locks.checkpoint(settings, "run", stop) as checkpoint:
-        _tidy(settings, store, stop, follow=False)
+    lease = _lease(settings, store, keys.RUN, stop)
+    with locks.checkpoint(settings, "run", stop) as checkpoint, ExitStack() as stack:
+        stack.push(lease)  # given back at the end; `_tidy` takes it
+        _tidy(settings, store, lease, stop, follow=False)
         if not waiting(settings, store):
             return
         spark = start()
         from streaming.pipeline.stream import Stream
 
         with _ending(stop):
-            Stream(spark, store, settings, stop, report).run_available(checkpoint)
+            Stream(spark, lease, settings, stop, report).run_available(checkpoint)
+
+
+def _lease(settings: Settings, store: Store, role: str, stop: Stop) -> Lease:
+    """Return the lease of the one process in this role on the landing zone; it is not taken yet."""
+    return Lease(store, role, settings.landing_zone_name, stop)
 
 
 @contextmanager
@@ -102,14 +112,19 @@ def _ending(stop: Stop) -> Iterator[None]:
         log.info("failed while it was being stopped", why=str(error))
 
 
-def _tidy(settings: Settings, store: Store, stop: Stop, *, follow: bool) -> None:
-    """Finish what earlier runs left undone; to follow, wait for a Redis that is not there yet."""
+def _tidy(settings: Settings, store: Store, lease: Lease, stop: Stop, *, follow: bool) -> None:
+    """
+    Take the lease, and finish what earlier runs left undone.
+
+    To follow, it waits for a Redis that is not there yet.
+    """
     outage = Outage(stop)
     while not stop.is_set():
         try:
             store.require_format()  # before anything is written
-            rebuild_namespace.clean_interrupted(settings, store)
-            archive.sweep(settings, store)
+            lease.take()
+            rebuild_namespace.clean_interrupted(store)
+            archive.of(settings, store).sweep()
             outage.over()
             return
         except CityFeaturesError as error:

@@ -8,10 +8,10 @@ from streaming.domain.catalogue import COMPANIES
 from streaming.domain.records import Record
 from streaming.domain.results import COUNTS, Backlog, Format, Freshness, Status
 from streaming.domain.suggestions import UnknownPlaces
-from streaming.landing import local
+from streaming.landing import places
 from streaming.pipeline.backlog import waiting
 from streaming.settings import Settings
-from streaming.store import formats
+from streaming.store import formats, lease
 from streaming.store.store import Store
 
 FIRST = 10
@@ -39,7 +39,7 @@ def of(
         rejected=sum(r.state == "rejected" for r in records.values()),
         waiting=[f.path for f in behind if f.path not in records],
         changed=[f.path for f in behind if f.path in records],
-        not_looked_at=local.not_ingestable(settings.landing_zone),
+        not_looked_at=places.zone(settings).others(),
         backlog=Backlog(len(behind), sum(f.size for f in behind)),
         freshness=Freshness(
             last_commit=last,
@@ -50,6 +50,7 @@ def of(
         version=version,
         format=Format(store.format(), formats.FORMAT),
         unrecognised=suggestions.unknown(scores, FIRST),
+        working=lease.held(store, settings.landing_zone_name),
         landing_zone=str(settings.landing_zone),
         redis=store.place,
     )

@@ -13,7 +13,7 @@ from streaming.domain.records import Record, load
 from streaming.domain.results import Outcome
 from streaming.errors import CityFeaturesError
 from streaming.jobs import monthly, quality, status
-from streaming.landing import quarantine
+from streaming.landing import places, quarantine
 from streaming.panel import brazilian
 from streaming.panel.drawing import nice_ceiling
 from streaming.settings import Settings
@@ -115,7 +115,7 @@ def page(
 def _rejected(settings: Settings, file: str | None) -> tuple[list[Mapping[str, str]], str | None]:
     """Return the first rejected rows, and why they cannot be read if they cannot."""
     try:
-        return list(islice(quarantine.rows(settings.quarantine_dir, file), ROWS)), None
+        return list(islice(quarantine.rows(places.quarantine(settings), file), ROWS)), None
     except CityFeaturesError as error:
         return [], str(error)
 

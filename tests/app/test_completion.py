@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streaming.landing import quarantine
+from streaming.landing.local_folder import LocalFolder
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests.inside import Inside
@@ -60,7 +61,7 @@ def test_quotes_are_for_words_without_quotes_in_bash_alone(
 
 def test_files_with_rejected_rows_are_completed(environment: dict[str, str], settings: Settings) -> None:
     for file in ("novas.csv", "novas-2.csv", "outras.csv"):
-        quarantine.write(settings.quarantine_dir, file, [("reason", "row")])
+        quarantine.write(LocalFolder(settings.quarantine_dir), file, [("reason", "row")])
 
     assert completed("city-features quarantine nov", **environment) == ["novas-2.csv", "novas.csv"]
 

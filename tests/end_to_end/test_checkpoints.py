@@ -8,7 +8,9 @@ import pytest
 
 from streaming.domain.results import Outcome
 from streaming.errors import RunFailed
+from streaming.pipeline import query
 from streaming.settings import Settings
+from tests import oracle
 from tests.harness import Service, dumped, row
 
 
@@ -51,15 +53,33 @@ def test_a_batch_that_spark_did_not_note_as_done_is_not_added_again(service: Ser
     service.holds(content)
 
 
-def test_a_batch_whose_file_is_gone_does_not_stop_the_next_run(service: Service) -> None:
+@pytest.mark.parametrize("few", [query.FEW, 0], ids=["names listed", "names from Spark"])
+def test_a_batch_whose_file_is_gone_does_not_stop_the_next_run(
+    service: Service, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(query, "FEW", few)
     first = service.put("a.csv", [row(1), row(2)])
     service.run()
     _uncommit(service.settings)
-    (service.settings.landing_zone / "a.csv").unlink()
+    service.landed.remove("a.csv")
     second = service.put("b.csv", [row(2), row(3)])
 
     assert service.run() == [Outcome("b.csv", 2, 1, 1, 0, "ingested", None)]
     service.holds(first, second)
+
+
+@pytest.mark.parametrize("few", [query.FEW, 0], ids=["names listed", "names from Spark"])
+def test_a_name_that_a_directory_below_has_too_is_counted(
+    service: Service, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(query, "FEW", few)
+    content = service.put("a.csv", [row(1), row(2)])
+    below = service.settings.landing_zone / "below"
+    below.mkdir()
+    (below / "a.csv").write_text(oracle.text([row(3)]))
+
+    assert [(o.file, o.read, o.new) for o in service.run()] == [("a.csv", 2, 2)]
+    service.holds(content)
 
 
 def test_a_checkpoint_that_can_not_be_read_is_said_and_deleting_it_is_enough(service: Service) -> None:
@@ -67,7 +87,7 @@ def test_a_checkpoint_that_can_not_be_read_is_said_and_deleting_it_is_enough(ser
     service.run()
     checkpoint = service.settings.checkpoints / "run"
     for log in (checkpoint / "offsets").glob("[0-9]*"):
-        log.write_bytes(b"")
+        log.write_bytes(b"broken")
     for checksum in checkpoint.rglob(".*.crc"):
         checksum.unlink()
     second = service.put("b.csv", [row(2)])
@@ -82,6 +102,20 @@ def test_a_checkpoint_that_can_not_be_read_is_said_and_deleting_it_is_enough(ser
     third = service.put("c.csv", [row(3)])
     assert [(o.file, o.new) for o in service.run()] == [("c.csv", 1)]
     service.holds(first, second, third)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 45], ids=["empty", "zeros"])
+@pytest.mark.parametrize("log", ["metadata", "offsets/0", "commits/0", "sources/0/0"])
+def test_a_checkpoint_that_a_power_loss_damaged_is_replaced(
+    service: Service, log: str, content: bytes
+) -> None:
+    first = service.put("a.csv", [row(1)])
+    service.run()
+    (service.settings.checkpoints / "run" / log).write_bytes(content)
+    second = service.put("b.csv", [row(2)])
+
+    assert [(o.file, o.new) for o in service.run()] == [("b.csv", 1)]
+    service.holds(first, second)
 
 
 def _uncommit(settings: Settings) -> None:

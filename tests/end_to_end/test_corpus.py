@@ -326,16 +326,6 @@ def test_no_name_leads_out_of_the_landing_zone(program: Program, service: Servic
     assert sorted(program.directory.rglob("*")) == before
 
 
-def test_a_name_that_a_directory_below_has_too_is_counted(service: Service) -> None:
-    content = service.put("a.csv", [row(1), row(2)])
-    below = service.settings.landing_zone / "below"
-    below.mkdir()
-    (below / "a.csv").write_text(oracle.text([row(3)]))
-
-    assert [(o.file, o.read, o.new) for o in service.run()] == [("a.csv", 2, 2)]
-    service.holds(content)
-
-
 def test_what_spark_would_take_for_a_log_of_its_own_is_not_read(service: Service) -> None:
     content = service.put("a.csv", [row(1)])
     log = service.settings.landing_zone / "_spark_metadata"

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from streaming.domain.results import Outcome
 from tests import oracle
-from tests.harness import Service, row, until
+from tests.harness import Service, lease_of_its_own, row, until
 
 
 def test_following_picks_up_files_and_ends_with_everything_counted(
@@ -17,7 +17,8 @@ def test_following_picks_up_files_and_ends_with_everything_counted(
 
     stop = threading.Event()
     outcomes: list[Outcome] = []
-    query = Stream(spark, service.store(), service.settings, stop, outcomes.extend)
+    lease = lease_of_its_own(service.store(), stop)
+    query = Stream(spark, lease, service.settings, stop, outcomes.extend)
     failed: list[BaseException] = []
 
     def follow() -> None:
@@ -45,6 +46,7 @@ def test_following_picks_up_files_and_ends_with_everything_counted(
     assert time.monotonic() - begun < 8, "found by the reconcile pass only"
     stop.set()
     thread.join(30)
+    lease.close()
 
     assert not thread.is_alive()
     assert failed == []
@@ -62,7 +64,8 @@ def test_following_ends_when_told_to_while_both_stream_and_reconcile_have_files(
     contents = []
     for trial in range(4):
         stop = threading.Event()
-        query = Stream(spark, service.store(), settings, stop, lambda outcomes: None)
+        lease = lease_of_its_own(service.store(), stop)
+        query = Stream(spark, lease, settings, stop, lambda outcomes: None)
         checkpoint = settings.checkpoints / f"follow{trial}"
         thread = threading.Thread(target=query.follow, args=(checkpoint,), daemon=True)
         thread.start()
@@ -72,5 +75,6 @@ def test_following_ends_when_told_to_while_both_stream_and_reconcile_have_files(
         stop.set()
         thread.join(20)
         assert not thread.is_alive(), f"stopped at trial {trial}, it does not end"
+        lease.close()
     service.run()
     service.holds(*contents)

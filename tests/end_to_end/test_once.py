@@ -9,6 +9,8 @@ from streaming.domain.results import Outcome
 from tests import oracle
 from tests.harness import Service, dumped, row
 
+pytestmark = pytest.mark.both_zones
+
 DAY = 24 * 3600
 
 

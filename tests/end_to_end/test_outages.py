@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,13 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
-from streaming.domain.results import Outcome
 from streaming.errors import EnvironmentRefused, LandingZoneAway, RedisUnavailable
 from streaming.pipeline import outage
 from streaming.pipeline.outage import Outage
-from streaming.pipeline.stream import Stream
 from streaming.settings import Settings
 from streaming.store import local_server
 from streaming.store.store import Store
-from tests.harness import Program, Service, in_background, row, until
+from tests.harness import Program, Service, following, row, until
 
 
 @pytest.fixture
@@ -28,24 +25,6 @@ def other(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     directory = tmp_path / "redis"
     yield directory, local_server.url(directory)
     local_server.stop(directory)
-
-
-@contextmanager
-def following(spark: SparkSession, settings: Settings, store: Store) -> Iterator[list[Outcome]]:
-    """Follow in a thread; at the end it is told to stop, and must not have failed."""
-    outcomes: list[Outcome] = []
-    failures: list[BaseException] = []
-    stop = threading.Event()
-
-    def follow() -> None:
-        try:
-            Stream(spark, store, settings, stop, outcomes.extend).follow(settings.checkpoints / "follow")
-        except BaseException as error:
-            failures.append(error)
-
-    with in_background(follow, stop):
-        yield outcomes
-    assert failures == []
 
 
 def waits(logs: list[structlog.typing.EventDict]) -> list[str]:

@@ -15,6 +15,7 @@ import typer
 from streaming.app.cli import app
 from streaming.settings import Settings
 from tests.harness import ROOT
+from tests.object_store import ObjectStore
 
 README = ROOT / "README.md"
 PORTUGUESE = ROOT / "README.pt-BR.md"  # its commands are those of README, so they are run once
@@ -75,26 +76,49 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([program, "redis", "stop"], cwd=tmp_path, check=False, capture_output=True)
 
 
+def typed_in(directory: Path, command: str, **environment: str) -> str:
+    """Type a command, assert that it works, and return what it prints."""
+    path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=directory,
+        env={**os.environ, "PATH": path, "SPARK_MASTER": "local[2]", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout
+
+
 @pytest.mark.spark
 def test_the_commands_of_the_documents_work_in_order(directory: Path) -> None:
-    path = f"{directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     printed = []
     for command in commands(d for d in DOCUMENTS if d != RUNBOOK):
         assert "--follow" not in command, f"{command!r} does not end: show it in the table instead"
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=directory,
-            env={**os.environ, "PATH": path, "SPARK_MASTER": "local[2]"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        printed.append(done.stdout)
+        printed.append(typed_in(directory, command))
     assert len(printed) >= 10, "too few commands of the program in the documents"
     assert "195000.00" in "".join(printed)
     assert "novas_empresas.csv" in "".join(printed)
+
+
+@pytest.mark.spark
+def test_the_first_example_works_with_files_in_object_storage(
+    directory: Path, object_store: ObjectStore
+) -> None:
+    drop, run, show = commands([README])[:3]
+    environment = {
+        "LANDING_ZONE": f"s3://{object_store.bucket()}/landing",
+        "LANDING_ZONE_ENDPOINT": object_store.endpoint,
+        **object_store.environment,
+    }
+
+    dropped, _, shown = (typed_in(directory, command, **environment) for command in (drop, run, show))
+
+    assert f"{environment['LANDING_ZONE']}/novas_empresas.csv" in dropped
+    assert "195000.00" in shown
+    assert list((directory / "landing_zone").iterdir()) == []
 
 
 def test_both_readmes_say_to_type_the_same() -> None:

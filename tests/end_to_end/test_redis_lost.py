@@ -9,6 +9,8 @@ from tests import oracle
 from tests.harness import Service, dumped, restore, row
 from tests.proxy import Proxy
 
+pytestmark = pytest.mark.both_zones
+
 
 def test_a_key_of_another_kind_stops_the_run_and_is_named(service: Service) -> None:
     content = service.put("a.csv", [row(1), row(2, cidade="Belém", estado="PA")])
@@ -33,7 +35,7 @@ def test_a_redis_that_goes_away_stops_the_run_and_the_next_one_completes(
     with pytest.raises(RedisUnavailable, match="does not answer"):
         service.run(store=Store(proxy.url, service.settings, retries=1))
 
-    assert dumped(service.redis) == {}
+    assert not [key for key in dumped(service.redis) if not key.startswith(b"ingest:lease:")]
     assert [(o.file, o.new) for o in service.run()] == [("a.csv", 2)]
     service.holds(content)
 

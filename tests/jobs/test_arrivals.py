@@ -1,17 +1,16 @@
 """What a run would take: whole files without a record, while nobody else takes them."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
-from streaming import locks
 from streaming.domain.file import File
 from streaming.domain.records import Commit, Record
 from streaming.errors import LandingZoneAway
 from streaming.jobs.arrivals import Arrivals
 from streaming.settings import Settings
+from streaming.store.lease import Lease
 from streaming.store.store import Store
 from tests import oracle
 from tests.harness import row
@@ -37,10 +36,10 @@ def test_whole_files_without_a_record_have_arrived(settings: Settings, store: St
 
 
 @pytest.mark.parametrize("driver", ["run", "follow"])
-def test_what_another_run_takes_is_not_known(settings: Settings, driver: str) -> None:
+def test_what_another_run_takes_is_not_known(settings: Settings, store: Store, driver: str) -> None:
     file = put(settings, "a.csv", oracle.text([row(1)]), 1)
     arrivals = Arrivals(settings)
-    with locks.checkpoint(settings, driver, threading.Event()):
+    with Lease(store, driver, str(settings.landing_zone)):
         assert arrivals.look() is None
     assert arrivals.look() == [file]
 

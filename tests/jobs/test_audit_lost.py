@@ -7,6 +7,8 @@ from streaming.jobs import audit
 from tests import oracle
 from tests.harness import Service, row
 
+pytestmark = pytest.mark.both_zones
+
 BELEM = ("Belém", "PA")
 
 
@@ -52,7 +54,7 @@ def test_a_deleted_file_whose_companies_were_sent_again_is_no_difference(service
     service.run()
     service.put("again.csv", [row(2, "5.00", *BELEM), row(1), row(3)])
     service.run()
-    (service.settings.landing_zone / "a.csv").unlink()
+    service.landed.remove("a.csv")
     assert audited(service) == []
 
 

@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
+import pytest
+
 from streaming.domain.cells import Cell, Sums
 from streaming.domain.records import Commit
 from streaming.domain.results import Rebuilt
-from streaming.landing import quarantine
+from streaming.landing import places, quarantine
 from streaming.pipeline import archive
 from streaming.store import rebuild_namespace
 from streaming.store.store import Store
 from tests import oracle
 from tests.harness import Service, dumped, in_background, row, until
 from tests.jobs.rebuilding import leftovers, other, rebuild, sound
+
+pytestmark = pytest.mark.both_zones
 
 FIELDS = [b"capital_social_total", b"quantidade_empresas", b"capital_social_medio", b"atualizado_em"]
 
@@ -48,7 +52,7 @@ def test_a_second_rebuild_and_what_comes_after_keep_the_order_too(reordered: Ser
 
 def test_deleting_a_bad_file_and_rebuilding_undoes_it(reordered: Service) -> None:
     """With it goes what it had kept from counting: the same companies in later files."""
-    (reordered.settings.landing_zone / "z.csv").unlink()
+    reordered.landed.remove("z.csv")
 
     assert rebuild(reordered).gone == ["z.csv"]
 
@@ -56,7 +60,7 @@ def test_deleting_a_bad_file_and_rebuilding_undoes_it(reordered: Service) -> Non
     assert "Natal" not in reordered.features()
     assert reordered.redis.exists("Natal") == 0
     assert sorted(reordered.records()) == ["a.csv", "b.csv"]
-    assert list(quarantine.rows(reordered.settings.quarantine_dir)) == []
+    assert list(quarantine.rows(places.quarantine(reordered.settings))) == []
     reordered.conserved()
     sound(reordered)
 
@@ -81,7 +85,7 @@ def test_files_that_wait_are_counted_after_those_that_were(reordered: Service) -
 
 def test_archived_files_are_read_where_they_are(reordered: Service) -> None:
     before = reordered.features()
-    archive.sweep(other(reordered, archive=True), reordered.store())
+    archive.of(other(reordered, archive=True), reordered.store()).sweep()
     assert rebuild(reordered).files == 3
     assert reordered.features() == before
     sound(reordered)
@@ -112,7 +116,7 @@ def test_of_5571_cities_none_is_ever_missing_or_half_built(
     service.put("a.csv", [row(n, "1.00", city) for n, city in enumerate(cities)])
     service.put("b.csv", [row(n + 10_000, "0.50", city) for n, city in enumerate(cities)])
     service.run()
-    (service.settings.landing_zone / "b.csv").unlink()
+    service.landed.remove("b.csv")
 
     with watched(service, cities) as seen:
         rebuild(service)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from streaming import locks
 from streaming.domain.results import Outcome, Rebuilt
-from streaming.errors import Conflict, EnvironmentRefused, KeyRefused, RedisRefused, RunFailed
-from streaming.store import rebuild_namespace
+from streaming.errors import Conflict, KeyRefused, RedisRefused, RunFailed
+from streaming.landing import local
+from streaming.pipeline.ingest import Ingest
+from streaming.store import keys, rebuild_namespace
+from streaming.store.lease import Lease
 from streaming.store.store import Store
 from tests.harness import Program, Service, dumped, row, until
 from tests.jobs.rebuilding import leftovers, other, rebuild, sound
@@ -21,7 +23,7 @@ def test_a_run_that_arrives_meanwhile_waits_and_says_so(
 ) -> None:
     reordered.put("c.csv", [row(7)])
     outcomes: list[Outcome] = []
-    with locks.exclusive(reordered.settings, threading.Event()):
+    with Lease(reordered.store(), keys.REBUILDING):
         thread = threading.Thread(target=lambda: outcomes.extend(reordered.run()))
         thread.start()
         until(lambda: "a rebuild is under way: waiting" in capfd.readouterr().out, what="the wait")
@@ -30,21 +32,39 @@ def test_a_run_that_arrives_meanwhile_waits_and_says_so(
     assert [o.file for o in outcomes] == ["c.csv"]
 
 
-def test_what_a_writer_elsewhere_commits_meanwhile_is_in_the_rebuilt_features(
-    reordered: Service, tmp_path: Path
+def test_a_run_with_other_checkpoints_waits_for_a_rebuild(
+    reordered: Service, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "elsewhere").mkdir()
     elsewhere = Service(
         reordered.spark,
         other(reordered, checkpoints=tmp_path / "elsewhere"),
         str(reordered.settings.redis_url.get_secret_value()),  # type: ignore[union-attr]
     )
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(target=lambda: outcomes.extend(elsewhere.run()))
+
+    def arrive(_: list[Outcome]) -> None:
+        if not thread.is_alive():
+            reordered.put("c.csv", [row(7)])
+            thread.start()
+            until(lambda: "a rebuild is under way: waiting" in capfd.readouterr().out, what="the wait")
+
+    assert rebuild(reordered, report=arrive) == Rebuilt(3, 3, 3, [])
+    thread.join()
+    assert [o.file for o in outcomes] == ["c.csv"]
+    sound(reordered)
+
+
+def test_what_a_writer_without_a_lease_commits_meanwhile_is_in_the_rebuilt_features(
+    reordered: Service,
+) -> None:
     late = [reordered.put]
 
     def commit(_: list[Outcome]) -> None:
         if late:
             late.pop()("c.csv", [row(1, "99"), row(7, "0.25")])
-            elsewhere.run()
+            landed = local.listing(reordered.settings.landing_zone)
+            Ingest(reordered.spark, reordered.store(), reordered.settings)(landed)
 
     rebuild(reordered, report=commit)
 
@@ -124,7 +144,7 @@ def test_memory_that_runs_out_leaves_the_features_as_they_were(reordered: Servic
             rebuild(reordered, report=full)
     finally:
         reordered.redis.config_set("maxmemory", "0")
-    rebuild_namespace.clean_interrupted(reordered.settings, reordered.store())
+    rebuild_namespace.clean_interrupted(reordered.store())
     assert dumped(reordered.redis) == before
 
 
@@ -164,11 +184,12 @@ def test_a_rebuild_that_was_killed_changed_nothing_and_the_next_run_cleans_up(
 
 def test_a_run_does_not_clean_up_behind_a_rebuild_that_is_under_way(reordered: Service) -> None:
     store = reordered.store()
-    with locks.exclusive(reordered.settings, threading.Event()):
+    with Lease(store, keys.REBUILDING):
         rebuild_namespace.begin(store, "x").client.set("rebuild:x:Natal", "1")
-        rebuild_namespace.clean_interrupted(reordered.settings, store)
-        assert len(leftovers(reordered)) == 2
-    rebuild_namespace.clean_interrupted(reordered.settings, store)
+        rebuild_namespace.clean_interrupted(store)
+        held = {b"ingest:rebuild", b"rebuild:x:Natal", b"ingest:lease:rebuild"}
+        assert set(leftovers(reordered)) == held
+    rebuild_namespace.clean_interrupted(store)
     assert leftovers(reordered) == []
 
 
@@ -180,10 +201,3 @@ def test_a_file_that_may_not_be_read_stops_it(reordered: Service, program: Progr
     output = program("rebuild", code=1).stderr
     assert "z.csv: Permission denied; the features are as they were" in output
     assert dumped(reordered.redis) == before
-
-
-def test_a_lock_that_cannot_be_written_is_named(service: Service) -> None:
-    (service.settings.checkpoints / ".rebuild.lock").mkdir()  # as one of root's, for another user
-
-    with pytest.raises(EnvironmentRefused, match=r"checkpoints .*rebuild\.lock cannot be written"):
-        rebuild_namespace.clean_interrupted(service.settings, service.store())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from streaming.domain.results import Freshness
 from streaming.jobs.status import stale, status
 from streaming.landing import dropping
 from streaming.settings import Settings
+from streaming.store import keys
+from streaming.store.lease import Lease
 from streaming.store.store import Store
 from tests.harness import Program
 from tests.store.commits import commit, record
@@ -48,7 +51,7 @@ def test_files_that_are_not_looked_at_are_named_once(
 
 
 def test_names_of_any_letter_case_are_ingested_and_split_as_they_are_written(tmp_path: Path) -> None:
-    from streaming.landing import local
+    from streaming.landing import names
 
     (tmp_path / "zone").mkdir()
     source = tmp_path / "Novas.Csv.GZ"
@@ -58,8 +61,8 @@ def test_names_of_any_letter_case_are_ingested_and_split_as_they_are_written(tmp
     source.write_bytes(b"y")
     again, _ = dropping.drop(source, tmp_path / "zone")
     assert again.startswith("Novas-") and again.endswith(".Csv.GZ")
-    assert local.split_suffix("A.CSV") == ("A", ".CSV")
-    assert [local.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]
+    assert names.split_suffix("A.CSV") == ("A", ".CSV")
+    assert [names.is_packed(name) for name in ("a.csv.gz", "A.CSV.GZ", "a.csv")] == [True, True, False]
 
 
 def test_places_that_are_no_municipality_are_listed_with_what_they_may_mean(
@@ -140,6 +143,14 @@ def test_what_is_older_than_a_limit_is_named_in_one_line(
 ) -> None:
     freshness = Freshness(None if commit is None else "an instant", commit, oldest)
     assert stale(freshness, timedelta(hours=2)) == expected
+
+
+def test_who_runs_on_the_landing_zone_is_named(settings: Settings, store: Store) -> None:
+    zone = str(settings.landing_zone)
+    with Lease(store, keys.FOLLOW, zone), Lease(store, keys.RUN, "/another"):
+        (follower,) = status(settings, store).working
+    assert follower == f"follow: process {os.getpid()} on {socket.gethostname()}"
+    assert status(settings, store).working == []
 
 
 def test_a_status_that_fails_shows_the_same_document(program: Program, store: Store) -> None:

@@ -13,7 +13,7 @@ from streaming.domain.file import File
 from streaming.domain.records import Record
 from streaming.domain.results import Outcome, Verification
 from streaming.jobs import verify
-from streaming.pipeline.archive import archive_paths
+from streaming.pipeline.homes import archive_paths
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEFORE, AFTER = "2026-11-24T11:59:59.999999+00:00", "2026-11-24T12:00:00+00:00"

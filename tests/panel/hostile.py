@@ -5,6 +5,7 @@ from decimal import Decimal
 from streaming.domain.cells import Cell, Sums
 from streaming.domain.records import Commit, Record
 from streaming.landing import quarantine
+from streaming.landing.local_folder import LocalFolder
 from streaming.settings import Settings
 from streaming.store.store import Store
 
@@ -51,4 +52,6 @@ def fill(store: Store, settings: Settings) -> None:
     }
     store.merge(Commit(0, AT, sums, {}, records))
     for path in FILES:
-        quarantine.write(settings.quarantine_dir, path, [(f"reason {SCRIPT}", raw) for raw in RAW])
+        quarantine.write(
+            LocalFolder(settings.quarantine_dir), path, [(f"reason {SCRIPT}", raw) for raw in RAW]
+        )
