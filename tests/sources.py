@@ -15,6 +15,12 @@ def source(path: Path, number: int = 0, retraction: Retraction | None = None) ->
     return Source(number, file, Directory(path.parent), retraction)
 
 
+def location(source: Source) -> Path:
+    """Return where a file of a directory is."""
+    assert isinstance(source.zone, Directory)
+    return source.zone.path / source.file.path
+
+
 def laid(directory: Path, contents: Iterable[str | bytes]) -> list[Source]:
     """Write these contents to files f0.csv, f1.csv … and return them; what is gzip gets .gz."""
     directory.mkdir(exist_ok=True)

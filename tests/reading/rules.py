@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from streaming.reading import engine
+from streaming.reading import engine, mangled
 from streaming.reading.messages import TaskResources
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -64,7 +64,7 @@ def summary_table(
 ) -> pa.Table:
     fill(rows)
     relation = connection.sql("FROM summary(?, ?, ?, ?)", params=[brazilian, NOW, strict, municipios])
-    return relation.to_arrow_table()
+    return mangled.marked(relation.to_arrow_table())
 
 
 UNREADABLE = "data_abertura: not an ISO 8601 date or instant"

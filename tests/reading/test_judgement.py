@@ -22,7 +22,7 @@ from streaming.reading.dialect import Dialect
 from streaming.reading.engine import connect
 from streaming.reading.messages import Retraction, Rules, Source, TaskResources
 from tests.nasty import Nasty, nasty
-from tests.sources import laid
+from tests.sources import laid, location
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 HEADER = b"cnpj,data_abertura,cidade,estado,capital_social,razao\n"
@@ -198,7 +198,7 @@ def passes_agree(random: Random, directory: Path) -> None:
         [report] = [json.loads(row[0]) for row in alone[source.number] if row[0]]
         counts = (report["read"], report["rejected"])
         outcome = counts if report["outcome"] == "read" else report["reason"]
-        assert passes(Path(source.location)) == outcome
+        assert passes(location(source)) == outcome
         blocks = {row[1]: row[2] for row in alone[source.number] if row[1]}
         repeated = {row[1]: row[3] for row in alone[source.number] if row[3]}
         if blocks:
@@ -238,7 +238,7 @@ def test_a_wrong_byte_in_an_ignored_column_costs_no_row(tmp_path: Path) -> None:
         "data_abertura",
         "data_abertura",
     ]
-    assert passes(Path(source.location)) == (3, 2)
+    assert passes(location(source)) == (3, 2)
 
 
 @pytest.mark.parametrize("column", range(5))
@@ -261,7 +261,7 @@ def test_what_stands_for_a_wrong_byte_is_no_part_of_a_city(tmp_path: Path) -> No
     content = HEADER + "54000001000100,2024-01-31,S\U0010fee3o Paulo,SP,10.00,x\n".encode()
     [source] = laid(tmp_path / "zone", [content])
 
-    assert passes(Path(source.location)) == (1, 1)
+    assert passes(location(source)) == (1, 1)
 
 
 # Files in pieces

@@ -15,7 +15,7 @@ from streaming.landing import quarantine
 from streaming.landing.local_folder import LocalFolder
 from streaming.reading import worker
 from streaming.reading.messages import Retraction, Rules, Source, TaskResources
-from tests.sources import laid
+from tests.sources import laid, location
 
 RULES = Rules(now=datetime(2026, 7, 1, 12, tzinfo=UTC))
 TIMES = 22
@@ -38,7 +38,7 @@ def rows(sources: list[Source], directory: Path) -> dict[int, list[tuple[Any, ..
 
 def rejected(directory: Path, source: Source) -> list[dict[str, str]]:
     """Return the rejected rows of a file, without its name."""
-    kept = [{**row, "file": ""} for row in quarantine.rows(LocalFolder(directory), source.path)]
+    kept = [{**row, "file": ""} for row in quarantine.rows(LocalFolder(directory), source.file.path)]
     return sorted(kept, key=lambda row: row["raw"])
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_changes_while_its_neighbours_are_read_has_changed_and_they_
 
     def writing(*arguments: Any) -> int:
         """Somebody appends to a file in the middle of its reading."""
-        with Path(sources[0].location).open("a") as writer:
+        with location(sources[0]).open("a") as writer:
             writer.write(line(99))
         return write(*arguments)
 
