@@ -23,9 +23,9 @@ def test_only_a_large_landing_zone_needs_a_spark_job_for_its_names(
     paths = [("file:///zone/new.csv",), ("file:///zone/below/new.csv",)]
     monkeypatch.setattr(query, "FEW", few)
 
-    assert query.names(spark.createDataFrame(paths, "path string"), tmp_path) == names
+    assert query.discovered_names(spark.createDataFrame(paths, "path string"), tmp_path) == names
 
 
 def test_a_landing_zone_that_is_gone_is_named(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(LandingZoneAway, match=r"landing zone .*/gone cannot be listed: No such file"):
-        query.names(spark.createDataFrame([], "path string"), tmp_path / "gone")
+        query.discovered_names(spark.createDataFrame([], "path string"), tmp_path / "gone")

@@ -21,7 +21,7 @@ from streaming.reading import result_tables
 from streaming.reading.messages import Report, Retraction, Rules, Source, TaskResources
 from tests import oracle
 from tests.pipeline.summaries import RULES, added_up, write
-from tests.sources import source
+from tests.sources import location, source
 
 HEADER = oracle.HEADER + "\n"
 NATAL = "11222333000181,2024-01-31,Natal,RN,10.00\n"
@@ -214,7 +214,7 @@ def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
     retraction = Retraction(
         held(company(11222333), company(5)), held(company(22333444), company(11222333))
     )
-    again = source(Path(first.location), 3, retraction)
+    again = source(location(first), 3, retraction)
     quarantine.write(LocalFolder(tmp_path / "q"), "a.csv", [("as", "it was")])
 
     result = rows(spark_jobs.summarise(spark, [again], RULES, LocalFolder(tmp_path / "q")))
@@ -230,7 +230,7 @@ def test_of_a_file_with_a_retraction_only_that_comes_and_negative(
 
 def test_without_what_is_retracted_a_place_may_be_none(spark: SparkSession, tmp_path: Path) -> None:
     (first,) = write(tmp_path, a=HEADER + NATAL + RECIFE)
-    again = source(Path(first.location), 0, Retraction(held(company(11222333)), {}))
+    again = source(location(first), 0, Retraction(held(company(11222333)), {}))
 
     both = [
         spark_jobs.summarise(spark, [one], RULES, LocalFolder(tmp_path / "q")) for one in (first, again)
@@ -247,11 +247,11 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     good, empty, gone, touched, grown = write(
         tmp_path, **{name: HEADER + NATAL for name in ("good", "empty", "gone", "touched", "grown")}
     )
-    Path(empty.location).write_text("")
-    empty = source(Path(empty.location), 1)
-    Path(gone.location).unlink()
-    os.utime(touched.location, ns=(0, 5))
-    with Path(grown.location).open("a") as writer:
+    location(empty).write_text("")
+    empty = source(location(empty), 1)
+    location(gone).unlink()
+    os.utime(location(touched), ns=(0, 5))
+    with location(grown).open("a") as writer:
         writer.write(RECIFE)
     (tmp_path / "directory.csv").mkdir()
     (tmp_path / "link.csv").symlink_to("good.csv")
