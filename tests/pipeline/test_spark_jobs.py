@@ -265,7 +265,10 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
 
     result = rows(
         spark_jobs.summarise(
-            spark, [good, empty, gone, touched, grown, *others, under], RULES, tmp_path / "q"
+            spark,
+            [good, empty, gone, touched, grown, *others, under],
+            RULES,
+            LocalFolder(tmp_path / "q"),
         )
     )
 
