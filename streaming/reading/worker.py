@@ -32,7 +32,7 @@ def summarise(
     sources: list[Source], rules: Rules, folder: Folder, resources: TaskResources
 ) -> RecordBatches:
     """
-    Yield the summaries of these files, as `spark_jobs.summarise` describes them.
+    Yield the summaries of these files of one zone, as `spark_jobs.summarise` describes them.
 
     Raises:
         EnvironmentRefused: the quarantine cannot be written; no file is at fault.

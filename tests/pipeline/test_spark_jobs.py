@@ -257,7 +257,7 @@ def test_a_file_that_can_not_be_read_is_reported_and_the_others_are_read(
     (tmp_path / "link.csv").symlink_to("good.csv")
     (tmp_path / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08")
     (tmp_path / "plain").write_text("")
-    under = Source(8, File(1, "under.csv", 1), Directory(tmp_path / "plain"))
+    under = Source(8, File(1, "plain/under.csv", 1), Directory(tmp_path))
     others = [
         source(tmp_path / name, n)
         for n, name in enumerate(("directory.csv", "link.csv", "broken.csv.gz"), 5)
