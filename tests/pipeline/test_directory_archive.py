@@ -156,7 +156,7 @@ def test_a_file_whose_record_is_archived_is_not_read_again_where_it_is(service: 
     plain = Service(service.spark, off, off.redis_url.get_secret_value())  # type: ignore[union-attr]
     plain.run()
     to = home(service, "a.csv")
-    service.store().refile({"a.csv": to})
+    refile(service, "a.csv")
     shutil.rmtree(service.settings.checkpoints / "run")  # Spark discovers the file once more
 
     assert plain.run() == []
