@@ -286,11 +286,9 @@ class Walk:
             self.stack.put(f"parte-{number}.csv", text)
             self.files.append(text)
         self.ran(self.stack.trigger())
-        for worker in ("spark-worker-1", "spark-worker-2"):
-            log = self.stack.compose("logs", worker)
-            assert "Launching executor app-" in log or "Asked to launch executor app-" in log, log
-        said = self.stack.inside("spark-worker-1", "as-owner", "executor", check=False)
-        assert "SPARK_EXECUTOR_MEMORY" in said, said  # Kubernetes would give it its variables
+        self.stack.ran_executors("spark-worker-1", "spark-worker-2")
+        answer = self.stack.inside("spark-worker-1", "as-owner", "executor", check=False)
+        assert "SPARK_EXECUTOR_MEMORY" in answer, answer  # Kubernetes would give it its variables
         say("  both workers ran an executor; the image has the one for Kubernetes")
         self.holds()
 

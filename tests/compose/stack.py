@@ -149,6 +149,12 @@ class Stack:
         parts = "{{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}}"
         return self.shell(f"docker inspect --format '{parts}' {' '.join(names)}")
 
+    def ran_executors(self, *workers: str) -> None:
+        """Assert that each of these workers of Spark started an executor."""
+        for worker in workers:
+            log = self.compose("logs", worker)
+            assert "Launching executor app-" in log or "Asked to launch executor app-" in log, log
+
     def inside(self, service: str, *command: str, check: bool = True) -> str:
         """Run a command in a service's container."""
         return self.compose("exec", "--no-TTY", service, *command, check=check)

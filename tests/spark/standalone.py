@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -179,3 +179,14 @@ def free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@contextmanager
+def running(directory: Path, *options: Any) -> Iterator[Cluster]:
+    """Run a cluster, and end it; the options are those of `Cluster`."""
+    made = Cluster(directory, *options)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()

@@ -9,7 +9,7 @@ import pytest
 from streaming.settings import Settings
 from tests.harness import ROOT, Program, Zone, row, until
 from tests.spark.rows import FIRSTS, REPEATED, ROWS, companies
-from tests.spark.standalone import FAST, HOST, WORKERS, Cluster, free_port
+from tests.spark.standalone import FAST, HOST, WORKERS, Cluster, free_port, running
 
 EXAMPLE = ROOT / "examples" / "novas_empresas.csv"
 
@@ -17,12 +17,8 @@ EXAMPLE = ROOT / "examples" / "novas_empresas.csv"
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A master and two workers."""
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        made.start()
+    with running(tmp_path_factory.mktemp("cluster")) as made:
         yield made
-    finally:
-        made.end()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests import oracle
 from tests.harness import HANG, ROOT, Program, Zone, row, until
 from tests.object_store import ObjectStore
 from tests.spark.rows import FIRSTS, REPEATED, ROWS, companies
-from tests.spark.standalone import FAST, HOST, WORKERS, Cluster
+from tests.spark.standalone import FAST, HOST, WORKERS, Cluster, running
 from tests.store_proxy import Fault, StoreProxy
 
 pytestmark = [
@@ -50,12 +50,9 @@ def cluster(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, object_store: ObjectStore
 ) -> Iterator[Cluster]:
     """Two workers that see neither the code nor a directory of the driver, and have the credentials."""
-    made = Cluster(tmp_path_factory.mktemp("cluster"), [tmp_path, CODE], object_store.environment)
-    try:
-        made.start()
+    hidden = [tmp_path, CODE]
+    with running(tmp_path_factory.mktemp("cluster"), hidden, object_store.environment) as made:
         yield made
-    finally:
-        made.end()
 
 
 @pytest.fixture

@@ -17,22 +17,7 @@ from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import landed
 from tests.harness import until
-from tests.pipeline.bucket_moves import Killed, count, dying, paths
-
-
-@pytest.fixture
-def zone_kind() -> str:
-    return "bucket"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"archive": True})
-
-
-@pytest.fixture
-def bucket(settings: Settings) -> Bucket:
-    return Bucket(str(settings.landing_zone), settings.landing_zone_endpoint)
+from tests.pipeline.bucket.moves import Killed, count, dying, paths
 
 
 @pytest.mark.parametrize("seed", [1])

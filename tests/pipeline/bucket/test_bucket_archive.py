@@ -13,23 +13,8 @@ from streaming.pipeline.bucket_archive import BucketArchive
 from streaming.settings import Settings
 from streaming.store.store import Store
 from tests import landed
-from tests.pipeline.bucket_moves import Killed, count, dying, land, older, paths
+from tests.pipeline.bucket.moves import Killed, count, dying, land, older, paths
 from tests.store_proxy import Fault, StoreProxy
-
-
-@pytest.fixture
-def zone_kind() -> str:
-    return "bucket"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"archive": True})
-
-
-@pytest.fixture
-def bucket(settings: Settings) -> Bucket:
-    return Bucket(str(settings.landing_zone), settings.landing_zone_endpoint)
 
 
 def test_counted_objects_move_with_record_and_rejected_rows(settings: Settings, store: Store) -> None:
