@@ -282,9 +282,8 @@ class Walk:
         self.stack.down()
         self.stack.up("cluster", SPARK_MASTER="spark://spark-master:7077")
         for number in range(4):
-            text = companies(60_000_000 + number * ROWS, ROWS // 4)
-            self.stack.put(f"parte-{number}.csv", text)
-            self.files.append(text)
+            self.files.append(companies(60_000_000 + number * ROWS, ROWS // 4))
+            self.stack.put(f"parte-{number}.csv", self.files[-1])
         self.ran(self.stack.trigger())
         self.stack.ran_executors("spark-worker-1", "spark-worker-2")
         answer = self.stack.inside("spark-worker-1", "as-owner", "executor", check=False)
