@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
 
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from streaming.errors import EnvironmentRefused, LandingZoneAway
 from streaming.landing import objects
-from streaming.landing.names import is_ingestable, split_suffix
+from streaming.landing.names import dropped_as, free_names
 from streaming.landing.objects import Store
 
 DIGEST = "sha256"
@@ -28,31 +27,16 @@ CONFLICTS = 5
 
 def drop(url: str, endpoint: str | None, source: Path, name: str | None) -> tuple[str, bool]:
     """Copy a file into the prefix, as `Zone.drop` tells."""
-    name = name or source.name
-    if not is_ingestable(name) or Path(name).name != name:
-        raise EnvironmentRefused(
-            f"{name!r} would not be looked at: use --as with a plain name that ends in "
-            ".csv or .csv.gz and does not begin with . or _"
-        )
+    name = dropped_as(source, name)
     # What is hashed is what is sent, whatever becomes of the source meanwhile.
     with tempfile.TemporaryFile() as content:
         digest, size = _copied(source, content)
         store = objects.patient(url, endpoint, size, SLOWEST)
         with _body(content, size) as body, objects.asking(url, "written"):
-            for candidate in names(name, digest):
+            for candidate in free_names(name, digest):
                 if (is_new := _put(store, candidate, body, digest, size, url)) is not None:
                     return candidate, is_new
     raise AssertionError("names never end")
-
-
-def names(name: str, digest: str) -> Iterator[str]:
-    """Yield the names that a file may get: its own, one of its content, then any."""
-    yield name
-    stem, suffix = split_suffix(name)
-    # The first tag comes from the content: the same file, dropped again, finds its copy again.
-    yield f"{stem}-{digest[:8]}{suffix}"
-    while True:
-        yield f"{stem}-{uuid4().hex[:8]}{suffix}"
 
 
 def _copied(source: Path, content: IO[bytes]) -> tuple[str, int]:

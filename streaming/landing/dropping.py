@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from streaming.errors import EnvironmentRefused
 from streaming.landing.local import publish, sync_directory
-from streaming.landing.names import is_ingestable, split_suffix
+from streaming.landing.names import dropped_as, free_names
 
 WHOLE = "user.city-features.whole"
 """The extended attribute of a dropped file: size (bytes) and mtime (nanoseconds) of what was written."""
@@ -36,12 +36,7 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
         EnvironmentRefused: the source cannot be read, the landing zone cannot be written, or the
             service does not ingest files of this name.
     """
-    name = name or source.name
-    if not is_ingestable(name) or Path(name).name != name:
-        raise EnvironmentRefused(
-            f"{name!r} would not be looked at: use --as with a plain name that ends in "
-            ".csv or .csv.gz and does not begin with . or _"
-        )
+    name = dropped_as(source, name)
     if not landing_zone.is_dir():
         raise EnvironmentRefused(
             f"landing zone {landing_zone} is no directory; create it or set LANDING_ZONE"
@@ -58,19 +53,16 @@ def drop(source: Path, landing_zone: Path, name: str | None = None) -> tuple[str
             _mark_whole(writer.fileno())
             os.fsync(writer.fileno())
         digest = _digest(hidden)
-        stem, suffix = split_suffix(name)
-        # The first tag comes from the content: the same file, dropped again, finds its copy again.
-        tags = iter([digest[:8]])
-        while True:
-            target = landing_zone / name
+        for candidate in free_names(name, digest):
+            target = landing_zone / candidate
             try:
                 publish(hidden, target)
                 sync_directory(landing_zone)
-                return name, True
+                return candidate, True
             except FileExistsError:
                 if target.is_file() and not target.is_symlink() and _digest(target) == digest:
-                    return name, False
-                name = f"{stem}-{next(tags, uuid4().hex[:8])}{suffix}"
+                    return candidate, False
+        raise AssertionError("names never end")
     except OSError as error:
         raise EnvironmentRefused(
             f"{error.filename or source} could not be dropped: {error.strerror}"

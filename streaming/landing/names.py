@@ -1,5 +1,11 @@
 """The rules about names of files: a name decides whether a file is ingested, and how it is read."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from streaming.errors import EnvironmentRefused
+
 SUFFIXES = (".csv", ".csv.gz")
 ARCHIVE = "_archive"
 QUARANTINE = "_quarantine"
@@ -32,3 +38,24 @@ def split_suffix(name: str) -> tuple[str, str]:
 def is_archived(path: str) -> bool:
     """Return whether a path of the landing zone is in the archive."""
     return path.startswith(f"{ARCHIVE}/")
+
+
+def dropped_as(source: Path, name: str | None) -> str:
+    """Return the name under which a file is dropped; raises EnvironmentRefused: it is not ingested."""
+    name = name or source.name
+    if not is_ingestable(name) or Path(name).name != name:
+        raise EnvironmentRefused(
+            f"{name!r} would not be looked at: use --as with a plain name that ends in "
+            ".csv or .csv.gz and does not begin with . or _"
+        )
+    return name
+
+
+def free_names(name: str, digest: str) -> Iterator[str]:
+    """Yield the names that a dropped file may get: its own, one of its content, then any."""
+    yield name
+    stem, suffix = split_suffix(name)
+    # The first tag comes from the content: the same file, dropped again, finds its copy again.
+    yield f"{stem}-{digest[:8]}{suffix}"
+    while True:
+        yield f"{stem}-{uuid4().hex[:8]}{suffix}"
