@@ -114,8 +114,7 @@ class BucketArchive:
             with ThreadPoolExecutor(MOVERS) as pool:
                 for files in batched(landed, FILES_AT_ONCE):
                     moved += self._sweep(files, pool)
-            if not self._errors:
-                self._remove_orphans()
+            self._remove_orphans()
         except (OSError, LandingZoneAway) as error:
             self._errors.append(error)
         for first in self._errors[:1]:
