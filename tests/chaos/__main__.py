@@ -5,6 +5,7 @@ Everything is driven from outside: processes and servers are killed, replies are
 and directories are changed. The service has no switch for any of it.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -26,6 +27,7 @@ from tests.chaos import table
 from tests.chaos.cases import CASES
 from tests.chaos.world import Case, World
 from tests.harness import ROOT
+from tests.object_store import ENVIRONMENT
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 QUIET = 15
@@ -56,6 +58,7 @@ def main(
     if unknown := sorted(set(only or ()) - set(names)):
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(names)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
+    os.environ |= ENVIRONMENT  # Spark's workers have that of the moment when Spark starts
     logs.configure(load(_env_file=None, log_level="error"))
     began = time.monotonic()
     lines: list[table.Line] = []

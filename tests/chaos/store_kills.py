@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.chaos import store_world
+from tests import object_store
 from tests.chaos.store_world import StoreWorld
 from tests.chaos.world import Case, Rows, World
 from tests.store_proxy import Fault
@@ -68,7 +68,7 @@ STEPS: dict[str, Callable[[StoreWorld, Kill], None]] = {
 def kills(world: World, count: int) -> Rows:
     """Kill so many runs at each step of the archive; the next one goes on from there."""
     rows: Rows = {}
-    with store_world.store() as started:
+    with object_store.running() as started:
         for number, (name, step) in enumerate(STEPS.items()):
             own = StoreWorld(world, started)
             checks = world.checks

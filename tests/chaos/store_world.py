@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import md5
 from uuid import uuid4
 
@@ -193,23 +192,10 @@ class StoreWorld:
         self.redis_proxy.close()
 
 
-@contextmanager
-def store() -> Iterator[ObjectStore]:
-    """Run an object store, whose credentials are in the environment."""
-    with object_store.running() as started:
-        before = dict(os.environ)
-        os.environ.update(object_store.ENVIRONMENT)
-        try:
-            yield started
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
 def tried(world: World, count: int, faults: Mapping[str, Callable[[StoreWorld], None]]) -> Rows:
     """Try each fault so often, in a bucket and a Redis of its own; a run to the end makes all good."""
     rows: Rows = {}
-    with store() as started:
+    with object_store.running() as started:
         for number, (name, fault) in enumerate(faults.items()):
             checks, lines = world.checks, set()
             for done in range(count):
