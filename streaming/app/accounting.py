@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from streaming.domain.results import COUNTS, Outcome
+from streaming.domain.results import COUNTS, UNREAD, Outcome
 
 
 class Accounting:
@@ -25,7 +25,7 @@ class Accounting:
         for outcome in batch:
             if not self._follow:
                 self._outcomes[outcome.file] = outcome
-            (self._failed.add if outcome.state == "failed" else self._failed.discard)(outcome.file)
+            (self._failed.add if outcome.state in UNREAD else self._failed.discard)(outcome.file)
             for count in COUNTS:
                 self.totals[count] += getattr(outcome, count)
 
@@ -36,7 +36,7 @@ class Accounting:
 
     @property
     def is_failed(self) -> bool:
-        """Whether files failed, and did not succeed later."""
+        """Whether files could not be read, and were not read later."""
         return bool(self._failed)
 
     def document(self, version: int | None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from streaming.domain.suggestions import UnknownPlaces
 
 COUNTS = ("read", "new", "duplicates", "rejected")
 """The accounting of a file, in rows; the first is the sum of the others."""
+UNREAD = ("failed", "unreadable")
+"""The states of files that could not be read: they wait for a person, and have no record."""
 
 
 @dataclass(frozen=True)

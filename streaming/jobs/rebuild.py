@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from streaming import chunks
 from streaming.domain.file import File
 from streaming.domain.records import Record
-from streaming.domain.results import Outcome, Rebuilt
+from streaming.domain.results import UNREAD, Outcome, Rebuilt
 from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.jobs.lifetime import LazySpark, Stop
 from streaming.landing import places, quarantine
@@ -150,7 +150,7 @@ class Rebuild:
             self._go_on()
             outcomes = Ingest(self._start(), within, self._settings)(batch)
             for outcome in outcomes:
-                if outcome.state in ("unreadable", "failed"):
+                if outcome.state in UNREAD:
                     if outcome.file in counted:
                         raise RunFailed(
                             f"{outcome.file}: {outcome.reason}; the features are as they were. "

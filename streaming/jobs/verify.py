@@ -12,12 +12,11 @@ from streaming.domain.cells import Sums
 from streaming.domain.features import Features, groups
 from streaming.domain.groups import FeatureGroup
 from streaming.domain.records import Record
-from streaming.domain.results import COUNTS, Outcome, Verification
+from streaming.domain.results import COUNTS, UNREAD, Outcome, Verification
 from streaming.pipeline.archive import original_name
 from streaming.settings import Settings
 from streaming.store.store import connect
 
-BROKEN = ("failed", "unreadable")
 LATEST = 20
 NAMED = 100  # files that a document or a message names, at most
 
@@ -110,7 +109,7 @@ def current_path(records: Mapping[str, Record], dropped: str) -> str:
 def not_counted(records: Mapping[str, Record], uncounted: Iterable[Outcome]) -> list[str]:
     """Return the files that a person has to mend, each with its reason; not those that wait."""
     rejected = [f"{path}: {r.reason}" for path, r in records.items() if r.state == "rejected"]
-    return rejected + [f"{o.file}: {o.reason}" for o in uncounted if o.state in BROKEN]
+    return rejected + [f"{o.file}: {o.reason}" for o in uncounted if o.state in UNREAD]
 
 
 def latest(features: Iterable[Features]) -> list[Features]:

@@ -9,9 +9,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from streaming.domain.file import File
-from streaming.domain.results import Outcome
-
-STATES = ("failed", "unreadable")
+from streaming.domain.results import UNREAD, Outcome
 
 
 class Aside:
@@ -32,7 +30,7 @@ class Aside:
 
     def note(self, batch: Iterable[File], outcomes: Iterable[Outcome]) -> None:
         """Remember which files of a batch could not be read."""
-        failed = {outcome.file for outcome in outcomes if outcome.state in STATES}
+        failed = {outcome.file for outcome in outcomes if outcome.state in UNREAD}
         for file in batch:
             if file.path in failed:
                 self._due[file] = time.monotonic() + self.seconds

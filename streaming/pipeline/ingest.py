@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from streaming.domain import ledger
 from streaming.domain.file import File
 from streaming.domain.records import At, Commit, Record
-from streaming.domain.results import Outcome
+from streaming.domain.results import UNREAD, Outcome
 from streaming.errors import CityFeaturesError, Conflict, FileChanged, KeyRefused, RunFailed
 from streaming.landing import places
 from streaming.pipeline import warmup
@@ -171,7 +171,7 @@ class Ingest:
         unread = [
             self._unread(file.path, reports[file.path].outcome, reports[file.path].reason)
             for file in files
-            if reports[file.path].outcome in ("unreadable", "failed")
+            if reports[file.path].outcome in UNREAD
         ]
         return unread + [_outcome(path, record) for path, record in new_records.items()]
 

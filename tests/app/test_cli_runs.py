@@ -117,7 +117,7 @@ def test_a_file_that_may_not_be_read_is_told_apart_and_counts_when_it_may(
     path = service.settings.landing_zone / "fechado.csv"
     path.chmod(0)
     program.powerless = True
-    (file,) = program.json("run")["files"]
+    (file,) = program.json("run", code=1)["files"]
     assert (file["state"], file["reason"]) == ("unreadable", "Permission denied")
     assert service.records() == {}
     path.chmod(0o644)

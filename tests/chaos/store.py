@@ -61,7 +61,7 @@ def body_truncated(world: StoreWorld) -> None:
     world.check()
     name = world.put()
     world.proxy.add(Fault("GET", ALWAYS, cut=100, target=name))
-    world.run()
+    world.run(code=1)
     if world.service.records().keys() & {name}:
         raise Difference(f"{name} was counted, though it came cut")
 
@@ -113,7 +113,7 @@ def credentials_expire(world: StoreWorld, status: int, body: bytes) -> None:
         world.proxy.calm()
     _put(world)
     world.proxy.add(Fault("GET", ALWAYS, status, body, target=OBJECT))  # as a reader
-    world.run()
+    world.run(code=1)
     for fault in (
         Fault("PUT", ALWAYS, status, body, header=COPY),
         Fault("DELETE", ALWAYS, status, body, header=CONDITION),
@@ -130,7 +130,7 @@ def _replaced(world: StoreWorld, method: str) -> None:
     world.proxy.clock = int(time.time())
     for name in names[:2]:
         world.proxy.add(Fault(method, 1, act=partial(world.replace, name), target=name))
-    world.run()
+    world.run(code=1)
     counted = {record["tag"] for record in world.service.records().values()}
     if not counted <= world.owed.keys():
         raise Difference(f"counted what was replaced: {counted}")
