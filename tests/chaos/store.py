@@ -18,8 +18,8 @@ COPY, CONDITION = "x-amz-copy-source", "if-match"
 BUSY = b"<Error><Code>SlowDown</Code></Error>"
 EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 DENIED = b"<Error><Code>AccessDenied</Code></Error>"
-MANY = 2100
-"""Objects of a listing of three pages."""
+MANY = 1100
+"""Objects of a listing of two pages."""
 
 
 def connection_cut(world: StoreWorld) -> None:
@@ -156,7 +156,7 @@ FAULTS: dict[str, Callable[[StoreWorld], None]] = {
     "503 at each kind of request": lambda world: busy(world, 503),
     "429 at each kind of request": lambda world: busy(world, 429),
     "content of a file truncated": body_truncated,
-    "listing of 2,100 objects cut at a page": listing_cut,
+    "listing of 1,100 objects cut at a page": listing_cut,
     "object replaced between listing and reading, same size and second": replaced_before_reading,
     "object replaced between reading and commit, same size and second": replaced_before_commit,
     "copy done, removal never arrives": lambda world: delete_lost(world, "before"),
