@@ -106,6 +106,7 @@ class Rebuild:
                 raise
 
     def _rounds(self, within: Store, allow_empty: bool) -> Rebuilt:
+        anew = False
         for _ in range(ROUNDS):
             position = self._store.position()
             records = self._store.records()
@@ -118,7 +119,8 @@ class Rebuild:
                     "were. To forget them all: rebuild --allow-empty"
                 )
             landed = list(dict.fromkeys([*counted.values(), *self._waiting()]))
-            if within.records().keys() - within.recorded(landed):  # gone or changed since the last round
+            # Or files of the last round are gone or changed.
+            if anew or within.records().keys() - within.recorded(landed):
                 rebuild_namespace.clean(self._store)
                 rebuild_namespace.begin(self._store, self._id)
             failed = self._ingest(landed, within, records)
@@ -126,6 +128,8 @@ class Rebuild:
             changed = {file.path for file in landed} - within.recorded(landed)
             if changed:
                 log.info("changed while being read: again", files=sorted(changed))
+                # One counted before, perhaps archived meanwhile, must not come after later files.
+                anew = not changed.isdisjoint(file.path for file in counted.values())
                 continue
             try:
                 version, cities = rebuild_namespace.switch(self._store, within, position, self._id)

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+from pyspark.sql import SparkSession
 
 from streaming.domain.cells import Cell, Sums
 from streaming.domain.records import Commit
 from streaming.domain.results import Rebuilt
+from streaming.jobs.rebuild import Rebuild
 from streaming.landing import places, quarantine
 from streaming.pipeline import archive
 from streaming.store import rebuild_namespace
@@ -87,6 +89,25 @@ def test_archived_files_are_read_where_they_are(reordered: Service) -> None:
     before = reordered.features()
     archive.of(other(reordered, archive=True), reordered.store()).sweep()
     assert rebuild(reordered).files == 3
+    assert reordered.features() == before
+    sound(reordered)
+
+
+def test_a_file_archived_before_it_is_read_keeps_its_turn(reordered: Service) -> None:
+    """A follower may still sweep what it committed just before the rebuild took the lease."""
+    before = reordered.features()
+    reordered.put("c.csv", [row(1, "99.00", "Recife", "PE")])
+    swept: list[int] = []
+
+    def start() -> SparkSession:
+        if not swept:
+            settings = other(reordered, archive=True)
+            swept.append(archive.of(settings, reordered.store()).sweep())
+        return reordered.spark
+
+    Rebuild(reordered.settings, reordered.store(), start, threading.Event(), lambda _: None).run()
+
+    assert swept == [3]
     assert reordered.features() == before
     sound(reordered)
 
