@@ -17,6 +17,7 @@ from hashlib import sha256
 from itertools import chain
 
 from streaming.errors import EnvironmentRefused, mending
+from streaming.landing import copies
 from streaming.landing.zone import Folder
 
 UTF8 = "utf-8"
@@ -81,7 +82,7 @@ def rows(folder: Folder, file: str | None = None) -> Iterator[dict[str, str]]:
         ) from None
     if file is not None:
         exact = _name(file)
-        names = [n for n in names if n == exact or ("/" not in file and n.rpartition("/")[2] == exact)]
+        names = [n for n in names if n == exact or ("/" not in file and exact in _namesakes(n))]
     for name in names:
         try:
             yield from _rows(folder, name)
@@ -131,6 +132,12 @@ def keep(folder: Folder, files: Iterable[str]) -> None:
     for name in _all(folder):
         if name not in kept:
             folder.remove(name)
+
+
+def _namesakes(name: str) -> set[str]:
+    """Return the names that a JSON lines file had before its file was archived."""
+    copy = copies.parse(name.removesuffix(SUFFIX))
+    return {name.rpartition("/")[2], *([_name(copy.original)] if copy else [])}
 
 
 def _rows(folder: Folder, name: str) -> Iterator[dict[str, str]]:

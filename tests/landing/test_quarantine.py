@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming.domain.file import File
 from streaming.errors import EnvironmentRefused
-from streaming.landing import quarantine
+from streaming.landing import copies, quarantine
 from streaming.landing.local_folder import LocalFolder
 
 ROWS = [("cnpj: missing", ",2024-01-31,São Paulo,SP,1"), ("estado: missing", 'x,"a\nb",,')]
@@ -149,6 +150,18 @@ def test_rows_go_with_a_file_to_its_new_name_and_are_found_under_the_old_one(tmp
     assert [r["raw"] for r in quarantine.rows(LocalFolder(tmp_path), archived)] == ["1", "2"]
     quarantine.rename(LocalFolder(tmp_path), {"a.csv": "_archive/2026-11/a~0.csv"})
     assert [r["raw"] for r in quarantine.rows(LocalFolder(tmp_path), archived)] == ["1", "2"]
+
+
+def test_rows_of_a_copy_in_a_bucket_are_found_under_the_old_name(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    landed = File(1_795_698_805 * copies.SECOND, "ação 1.csv.gz", 7, "tag")
+    copy = copies.own_name(landed)
+    quarantine.write(folder, landed.path, [("first", "1")])
+    quarantine.rename(folder, {landed.path: copy})
+    quarantine.write(folder, copies.own_name(File(0, "1.csv.gz", 7, "tag")), [("of another", "2")])
+
+    expected = [{"file": copy, "reason": "first", "raw": "1"}]
+    assert list(quarantine.rows(folder, landed.path)) == expected
 
 
 def test_only_the_rows_of_files_that_are_kept_stay(tmp_path: Path) -> None:
