@@ -21,7 +21,7 @@ from streaming.errors import CityFeaturesError, Conflict, RunFailed, Stopped
 from streaming.jobs.lifetime import LazySpark, Stop
 from streaming.landing import places, quarantine
 from streaming.pipeline import archive
-from streaming.pipeline.backlog import waiting
+from streaming.pipeline.backlog import await_archived, waiting
 from streaming.pipeline.ingest import Ingest
 from streaming.settings import Settings
 from streaming.store import keys, rebuild_namespace
@@ -144,7 +144,9 @@ class Rebuild:
         )
 
     def _waiting(self) -> list[File]:
-        return [f for f in waiting(self._settings, self._store) if self._settling.settled(f)]
+        files = waiting(self._settings, self._store)
+        await_archived(files, self._settling, self._settings.settle_timeout, self._stop)
+        return [file for file in files if self._settling.settled(file)]
 
     def _ingest(self, landed: list[File], within: Store, counted: Mapping[str, Record]) -> set[str]:
         """Ingest into the namespace; return the files that failed and were never counted before."""

@@ -93,6 +93,17 @@ def test_archived_files_are_read_where_they_are(reordered: Service) -> None:
     sound(reordered)
 
 
+def test_archived_files_without_records_are_in_the_new_features(reordered: Service) -> None:
+    """Redis lost them all. In a bucket such a file counts as whole only after ten seconds."""
+    archive.of(other(reordered, archive=True), reordered.store()).sweep()
+    reordered.redis.flushall()
+
+    assert rebuild(reordered) == Rebuilt(version=2, cities=3, files=3, gone=[])
+
+    assert sum(int(f[1]) for key, f in reordered.features().items() if "/" in key) == 4
+    sound(reordered)
+
+
 def test_a_file_archived_before_it_is_read_keeps_its_turn(reordered: Service) -> None:
     """A follower may still sweep what it committed just before the rebuild took the lease."""
     before = reordered.features()
