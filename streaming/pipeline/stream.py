@@ -22,7 +22,7 @@ from streaming.domain.results import Outcome
 from streaming.errors import RunFailed, SparkEnded
 from streaming.landing import local, names, places
 from streaming.pipeline import archive, query
-from streaming.pipeline.backlog import unrecorded, waiting
+from streaming.pipeline.backlog import await_archived, unrecorded, waiting
 from streaming.pipeline.discovery import Discovery
 from streaming.pipeline.follower import Follower
 from streaming.pipeline.intake import Intake
@@ -85,9 +85,11 @@ class Stream:
             KeyRefused: a key in Redis keeps a file from being counted; all other files were counted.
             RunFailed: the stream failed; all files were counted without it.
         """
-        if any(names.is_archived(file.path) for file in waiting(self._settings, self._store)):
+        files = waiting(self._settings, self._store)
+        if any(names.is_archived(file.path) for file in files):
             # Redis lost records. The archived files come first, in the order of their ingestion, or the
             # stream would count newer files before them.
+            await_archived(files, self._intake.settling, self._settings.settle_timeout, self._stop)
             self._reconcile()
         stream_failed = self._drain(checkpoint)
         unsettled = self._reconcile()

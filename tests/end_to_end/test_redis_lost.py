@@ -4,6 +4,7 @@ import pytest
 
 from streaming.domain.results import Outcome
 from streaming.errors import KeyRefused, RedisUnavailable
+from streaming.pipeline import archive
 from streaming.store.store import Store
 from tests import oracle
 from tests.harness import Service, dumped, restore, row
@@ -55,6 +56,18 @@ def test_a_flushed_redis_gets_everything_back(service: Service) -> None:
         ("b.csv", 2, 1, 1),
     ]
     assert service.features() == before
+    service.holds(first, second)
+
+
+def test_a_flushed_redis_gets_archived_files_before_newer_ones(service: Service) -> None:
+    first = service.put("b.csv", [row(1, "1.00"), row(2)])
+    service.run()
+    archive.of(service.settings.model_copy(update={"archive": True}), service.store()).sweep()
+    service.redis.flushall()
+    second = service.put("a.csv", [row(1, "3.00"), row(3)])
+
+    service.run()
+
     service.holds(first, second)
 
 
