@@ -94,7 +94,10 @@ class BucketArchive:
     def located(self, records: Mapping[str, Record]) -> dict[str, File]:
         """See `Archive`."""
         files = [*self._bucket.listing(), *self._bucket.archived()]
-        paths, versions = {f.path: f for f in files}, {version(f): f for f in files}
+        paths = {f.path: f for f in files}
+        # The name of a copy says nothing of what overwrote it since it was recorded.
+        as_named = (f for f in files if f.path not in records or records[f.path].is_of(f))
+        versions = {version(f): f for f in as_named}
         located = {}
         for path, record in records.items():
             file = paths.get(path)

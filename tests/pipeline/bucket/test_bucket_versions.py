@@ -78,3 +78,15 @@ def test_a_record_is_of_its_copy_where_another_version_has_its_name(
 
     (copy,) = bucket.archived()
     assert archive.of(settings, store).located(store.records()) == {"a.csv": copy}
+
+
+def test_a_copy_overwritten_since_it_was_recorded_is_not_located(
+    settings: Settings, store: Store, bucket: Bucket
+) -> None:
+    count(store, land(settings, "a.csv", b"old"))
+    assert archive.of(settings, store).sweep() == 1
+    (copy,) = bucket.archived()
+    bucket.store.put(copy.path, b"new")
+
+    assert archive.of(settings, store).located(store.records()) == {}
+    assert waiting(settings, store) == bucket.archived()
