@@ -23,6 +23,7 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streaming.errors import EnvironmentRefused
@@ -44,7 +45,10 @@ def _kind(value: object) -> str:
 
 StoreUrl = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, pattern=r"^(s3|gs|az)://[^\s/@?#]+(/[^@?#]*)?$"),
+    StringConstraints(
+        strip_whitespace=True,
+        pattern=r"^(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/@?#]+)*/*$",
+    ),
     AfterValidator(lambda url: url.rstrip("/")),
 ]
 """A prefix of an object store: s3://bucket/prefix, without credentials."""
@@ -80,7 +84,11 @@ class Settings(BaseSettings):
         ".redis"
     )
     landing_zone: Annotated[
-        Place, Field(description="where CSV files are dropped: a directory, or s3://, gs://, az://")
+        Place,
+        Field(
+            description="where CSV files are dropped: a directory, or s3://bucket/prefix, "
+            "gs://bucket/prefix or az://container/prefix, without @, ?, # and empty parts"
+        ),
     ] = Path("landing_zone")
     landing_zone_endpoint: Annotated[
         str | None,
@@ -91,7 +99,11 @@ class Settings(BaseSettings):
         "checkpoints"
     )
     quarantine: Annotated[
-        Place | None, Field(description="rejected rows; unset: _quarantine in the landing zone")
+        Place | None,
+        Field(
+            description="rejected rows: a directory, or a prefix as of LANDING_ZONE; "
+            "unset: _quarantine in the landing zone"
+        ),
     ] = None
     archive: Annotated[
         bool,
@@ -221,10 +233,17 @@ def load(**overrides: object) -> Settings:
             warnings.simplefilter("error", UserWarning)
             return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        invalid = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        invalid = "; ".join(f"{str(e['loc'][0]).upper()}: {_wanted(e)}" for e in error.errors())
         raise EnvironmentRefused(f"settings do not fit: {invalid}") from None
     except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
         raise EnvironmentRefused(f"settings cannot be read: {_unreadable(error, overrides)}") from None
+
+
+def _wanted(error: ErrorDetails) -> str:
+    """Return what a setting has to be; of one that has to be like a pattern, its description."""
+    if error["type"] != "string_pattern_mismatch":
+        return error["msg"]
+    return f"it is {Settings.model_fields[str(error['loc'][0])].description}"
 
 
 def _unreadable(error: Exception, overrides: dict[str, object]) -> str:

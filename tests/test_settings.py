@@ -122,6 +122,51 @@ def test_a_bad_setting_is_named_without_its_value(
     assert error.value.__cause__ is None and error.value.__suppress_context__
 
 
+@pytest.mark.parametrize("name", ["LANDING_ZONE", "QUARANTINE"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "S3://bucket/x",
+        "s3a://bucket/x",
+        "file:///x",
+        "s3://",
+        "s3://Bad/x",
+        "s3://bucket//x",
+        "s3://bucket/a//b",
+        "s3://bucket/a#b",
+        "s3://user:pw@bucket/x",
+    ],
+)
+def test_what_is_no_prefix_is_told_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    wanted = {
+        "LANDING_ZONE": "where CSV files are dropped: a directory, or s3://bucket/prefix, "
+        "gs://bucket/prefix or az://container/prefix, without @, ?, # and empty parts",
+        "QUARANTINE": "rejected rows: a directory, or a prefix as of LANDING_ZONE; "
+        "unset: _quarantine in the landing zone",
+    }
+
+    with pytest.raises(EnvironmentRefused) as error:
+        load()
+
+    assert str(error.value) == f"settings do not fit: {name}: it is {wanted[name]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        (" s3://bucket/ ", "s3://bucket"),
+        ("gs://a.b-c/com espaço/50%25+é//", "gs://a.b-c/com espaço/50%25+é"),
+    ],
+)
+def test_a_prefix_may_have_any_name(monkeypatch: pytest.MonkeyPatch, value: str, place: str) -> None:
+    monkeypatch.setenv("LANDING_ZONE", value)
+    assert load().landing_zone == place
+
+
 def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "loud")
     monkeypatch.setenv("LOG_FORMAT", "xml")
