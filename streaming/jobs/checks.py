@@ -43,7 +43,7 @@ def run(settings: Settings, connect: Callable[[], Store] | None = None) -> list[
             else []
         ),
         _try("landing zone", lambda: _landing_zone(settings)),
-        _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS")),
+        _try("checkpoints", lambda: _writable(settings.checkpoints, "CHECKPOINTS", make=True)),
         _try("quarantine", lambda: _quarantine(settings)),
         *([_try("archive", lambda: _archive(settings))] if settings.archive else []),
         *health.checks(connect or partial(store.connect, settings, retries=1)),
@@ -66,7 +66,7 @@ def _writable(directory: Path, setting: str, *, make: bool = False) -> str:
     probe = directory / f".{uuid4().hex}"
     try:
         if make:
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)  # as a run does
         probe.write_bytes(PROBE)  # an empty file needs no room
         for lock in directory.glob(".*.lock"):  # root's, after `sudo city-features …`
             lock.open("a").close()

@@ -70,6 +70,14 @@ def test_directories_that_may_only_be_read_are_named(program: Program, settings:
     }
 
 
+def test_directories_that_a_run_makes_are_no_problem(program: Program) -> None:
+    places = {"CHECKPOINTS": "not/yet/here", "QUARANTINE": "nor/here"}
+    checked = {c["name"]: c for c in program.json("check", **places)["checks"]}
+
+    details = [checked[name]["detail"] for name in ("checkpoints", "quarantine")]
+    assert details == [str(program.directory / place) for place in places.values()]
+
+
 class Page(BaseHTTPRequestHandler):
     """Another service than Redis."""
 
