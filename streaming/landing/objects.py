@@ -83,7 +83,10 @@ def make(url: str, endpoint: str | None = None, stalled: float = STALLED) -> Sto
         az: AzureConfig = {"endpoint": endpoint} if endpoint else {}
         return AzureStore(name, prefix=prefix, config=az, client_options=client, retry_config=RETRY)
     except (BaseError, ValueError) as error:
-        raise EnvironmentRefused(f"{url} cannot be used: {reason(error)}") from None
+        raise EnvironmentRefused(
+            f"{url} cannot be used: {reason(error)}; set what is missing in the environment "
+            "(AWS_…, GOOGLE_…, AZURE_…)"
+        ) from None
 
 
 @cache

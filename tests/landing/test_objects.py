@@ -141,6 +141,19 @@ def test_a_malformed_endpoint_is_refused_and_not_shown(endpoint: str) -> None:
     )
 
 
+def test_half_of_the_credentials_are_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+
+    with pytest.raises(EnvironmentRefused) as raised:
+        objects.make("s3://bucket/x")
+
+    assert str(raised.value) == (
+        "s3://bucket/x cannot be used: Generic S3 error: Missing SecretAccessKey; "
+        "set what is missing in the environment (AWS_…, GOOGLE_…, AZURE_…)"
+    )
+
+
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_each_kind_of_store_takes_an_endpoint(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
