@@ -11,6 +11,7 @@ in UTF-8, is the character DC00 + that byte, in JSON `\\udcff`.
 
 import errno
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -18,11 +19,13 @@ from itertools import chain
 
 from streaming.errors import EnvironmentRefused, mending
 from streaming.landing import copies
+from streaming.landing.names import is_ingestable
 from streaming.landing.zone import Folder
 
 UTF8 = "utf-8"
 NAME_BYTES = 200
 SUFFIX = ".jsonl"
+_SHORTENED = re.compile(r".{40,}-[0-9a-f]{12}", re.DOTALL)
 
 
 def write(folder: Folder, file: str, rows: Iterable[tuple[str, str]], encoding: str = UTF8) -> int:
@@ -152,7 +155,13 @@ def _rows(folder: Folder, name: str) -> Iterator[dict[str, str]]:
 
 
 def _all(folder: Folder) -> list[str]:
-    return [name for name in folder.names() if name.endswith(SUFFIX)]
+    return [name for name in folder.names() if _is_written_here(name)]
+
+
+def _is_written_here(name: str) -> bool:
+    """Return whether a file has such a name as `_name` gives: others may lie in the same folder."""
+    file = name.rpartition("/")[2].removesuffix(SUFFIX)
+    return name.endswith(SUFFIX) and (is_ingestable(file) or bool(_SHORTENED.fullmatch(file)))
 
 
 def _name(file: str) -> str:

@@ -164,6 +164,22 @@ def test_rows_of_a_copy_in_a_bucket_are_found_under_the_old_name(tmp_path: Path)
     assert list(quarantine.rows(folder, landed.path)) == expected
 
 
+def test_files_of_others_in_the_same_folder_are_not_shown_and_stay(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    long = "é" * 120 + ".csv.gz"
+    for file in ("a.csv", "_archive/2026-11/b.CSV.GZ", long):
+        quarantine.write(folder, file, [("reason", "raw")])
+    (tmp_path / "theirs").mkdir()
+    others = ["events.jsonl", "theirs/a-0123456789ab.jsonl"]
+    for name in others:
+        (tmp_path / name).write_text("{}\n")
+
+    assert len(list(quarantine.rows(folder))) == 3
+    quarantine.keep(folder, ["a.csv"])
+
+    assert folder.names() == sorted(["a.csv.jsonl", *others])
+
+
 def test_only_the_rows_of_files_that_are_kept_stay(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv", "_archive/2026-11/a.csv"):
         quarantine.write(LocalFolder(tmp_path), name, [("no", name)])
