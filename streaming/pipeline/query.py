@@ -34,6 +34,9 @@ def names(
     Raises:
         RunFailed: Spark failed.
     """
+    if is_of_handed_files(checkpoint):
+        log.info("the checkpoint is of an object store: a new one is begun", checkpoint=str(checkpoint))
+        shutil.rmtree(checkpoint)
     # A micro-batch is unbounded: the stream cuts it into batches after it left out files that have a
     # record. Bounded by Spark, a batch could be full of files that were ingested before.
     return _start(lambda: spark_jobs.landed(spark, landing_zone), checkpoint, ingest, follow=False)
@@ -138,3 +141,9 @@ def is_torn(checkpoint: Path) -> bool:
     """
     logs = (p for p in checkpoint.rglob("*") if not p.name.startswith(".") and p.is_file())
     return any(not (content := path.read_bytes()) or b"\0" in content for path in logs)
+
+
+def is_of_handed_files(checkpoint: Path) -> bool:
+    """Return whether a checkpoint is of `discovered`, whose offsets Spark's file source cannot read."""
+    logs = checkpoint.glob("offsets/[0-9]*")
+    return any(b'\n{"answers"' in path.read_bytes() for path in logs)

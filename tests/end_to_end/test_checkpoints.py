@@ -12,6 +12,7 @@ from streaming.pipeline import query
 from streaming.settings import Settings
 from tests import oracle
 from tests.harness import Service, dumped, row
+from tests.object_store import ObjectStore
 
 
 def test_a_deleted_checkpoint_changes_nothing(service: Service) -> None:
@@ -116,6 +117,21 @@ def test_a_checkpoint_that_a_power_loss_damaged_is_replaced(
 
     assert [(o.file, o.new) for o in service.run()] == [("b.csv", 1)]
     service.holds(first, second)
+
+
+def test_a_checkpoint_of_a_bucket_is_replaced_by_one_of_a_directory_and_back(
+    service: Service, object_store: ObjectStore
+) -> None:
+    bucket = {
+        "landing_zone": f"s3://{object_store.bucket()}",
+        "landing_zone_endpoint": object_store.endpoint,
+    }
+    url = service.settings.redis_url.get_secret_value()  # type: ignore[union-attr]
+    elsewhere = Service(service.spark, service.settings.model_copy(update=bucket), url)
+
+    for number, zone in enumerate([elsewhere, service, elsewhere, service]):
+        zone.put(f"{number}.csv", [row(number)])
+        assert [(o.file, o.new) for o in zone.run()] == [(f"{number}.csv", 1)]
 
 
 def _uncommit(settings: Settings) -> None:
