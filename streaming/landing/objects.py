@@ -119,7 +119,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
         return f"its credentials are refused ({answer}); set others, or let them read, write and list it"
     if code in _NO_BUCKET:
-        return f"there is no such bucket ({answer}); create it or set LANDING_ZONE"
+        return f"there is no such bucket ({answer}); create it, or correct LANDING_ZONE or QUARANTINE"
     if isinstance(error, InvalidPathError) or "invalid path" in text:
         key = re.search(r'[Pp]ath "(.*?)"(?: contained|:)', text, re.DOTALL)
         return (

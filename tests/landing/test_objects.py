@@ -82,7 +82,7 @@ def test_a_bucket_that_is_not_there(object_store: ObjectStore) -> None:
             ask()
         assert str(raised.value) == (
             "s3://no-such-bucket/landing cannot be listed: there is no such bucket "
-            "(404 NoSuchBucket); create it or set LANDING_ZONE"
+            "(404 NoSuchBucket); create it, or correct LANDING_ZONE or QUARANTINE"
         )
 
 
