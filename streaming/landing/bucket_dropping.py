@@ -1,6 +1,7 @@
 """Drops a file into an object store: whole or not at all, and never over another object."""
 
 import mmap
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ DIGEST = "sha256"
 """The metadata of an object that says what is in it; objects of others have none."""
 MOST = 5 * 1024**3
 """Bytes that a single put takes (S3); only that one can be refused where the name is taken."""
+LONGEST = 255
+"""Bytes of a name, as of a file."""
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 PIECE = 1024 * 1024
 SLOWEST = 512 * 1024
 """Bytes a second of a put that is waited for."""
@@ -27,7 +31,7 @@ CONFLICTS = 5
 
 def drop(url: str, endpoint: str | None, source: Path, name: str | None) -> tuple[str, bool]:
     """Copy a file into the prefix, as `Zone.drop` tells."""
-    name = dropped_as(source, name)
+    name = _as_key(dropped_as(source, name))
     # What is hashed is what is sent, whatever becomes of the source meanwhile.
     with tempfile.TemporaryFile() as content:
         digest, size = _copied(source, content)
@@ -37,6 +41,17 @@ def drop(url: str, endpoint: str | None, source: Path, name: str | None) -> tupl
                 if (is_new := _put(store, candidate, body, digest, size, url)) is not None:
                     return candidate, is_new
     raise AssertionError("names never end")
+
+
+def _as_key(name: str) -> str:
+    """Return a name that every store keeps as it is; raises EnvironmentRefused: it is none."""
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > LONGEST or _UNFIT.search(name):
+        raise EnvironmentRefused(
+            f"{name!r} cannot be the name of an object: it has more than {LONGEST} bytes, a backslash, "
+            "a control character or bytes that are not UTF-8; use --as with another name"
+        )
+    return name
 
 
 def _copied(source: Path, content: IO[bytes]) -> tuple[str, int]:

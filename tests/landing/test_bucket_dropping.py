@@ -34,6 +34,25 @@ def test_a_file_dropped_twice_is_there_once(zone: Bucket, source: Path) -> None:
     assert contents(zone) == {"abertas é.csv": b"cnpj\n1\n"}
 
 
+@pytest.mark.parametrize(
+    "name", ["a\nb.csv", "a\tb.csv", "a\x7f.csv", "a\\b.csv", "a\udcff.csv", "a" * 252 + ".csv"]
+)
+def test_a_name_that_a_store_does_not_keep_is_refused(zone: Bucket, source: Path, name: str) -> None:
+    with pytest.raises(EnvironmentRefused) as raised:
+        zone.drop(source, name)
+    assert str(raised.value) == (
+        f"{name!r} cannot be the name of an object: it has more than 255 bytes, a backslash, a control "
+        "character or bytes that are not UTF-8; use --as with another name"
+    )
+    assert contents(zone) == {}
+
+
+@pytest.mark.parametrize("name", ["a\u00a0ç c\u0327%2F+#?=~.csv.gz", "a" * 251 + ".csv"])
+def test_any_other_name_is_kept(zone: Bucket, source: Path, name: str) -> None:
+    assert zone.drop(source, name) == (name, True)
+    assert contents(zone) == {name: source.read_bytes()}
+
+
 def test_other_content_of_a_taken_name_gets_a_name_of_its_own(zone: Bucket, source: Path) -> None:
     zone.store.put("a.csv", b"cnpj\n2\n")  # of one size
 
