@@ -106,8 +106,8 @@ class Discovery:
 
     def _due(self, files: list[File]) -> list[File]:
         settled = [f for f in files if self._settling.settled(f)]
-        if any(f.tag and names.is_archived(f.path) for f in set(files) - set(settled)):
-            settled = []  # Redis lost records of objects, which come first, and are whole in seconds
+        if any(names.is_archived(f.path) for f in set(files) - set(settled)):
+            settled = []  # Redis lost records of archived files, which come before newer ones
         due = [f for f in settled if self._aside.is_due(f)]
         # Those set aside are looked at again by a later reconciliation.
         self._paths = {f.path for f in files} - {f.path for f in settled} | {f.path for f in due}

@@ -27,7 +27,13 @@ def test_two_copies_of_one_file_have_different_names() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a.csv", "A.CSV.GZ", "são joão #1?.csv", "a~b.csv", "x~20200101T000000Z-0a0a0a0a0a0a0a0a-0b0b0b0b.csv"],
+    [
+        "a.csv",
+        "A.CSV.GZ",
+        "são joão #1?.csv",
+        "a~b.csv",
+        "x~20200101T000000Z-0123456789abcdef-0b0b0b0b.csv",
+    ],
 )
 def test_what_a_name_says_can_be_read_from_it(name: str) -> None:
     file = FILE._replace(path=name)
