@@ -23,9 +23,9 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from streaming import setting_errors
 from streaming.errors import EnvironmentRefused
 
 SECRETS = Path("/run/secrets")
@@ -233,42 +233,8 @@ def load(**overrides: object) -> Settings:
             warnings.simplefilter("error", UserWarning)
             return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        invalid = "; ".join(f"{str(e['loc'][0]).upper()}: {_wanted(e)}" for e in error.errors())
+        invalid = setting_errors.invalid(error, Settings)
         raise EnvironmentRefused(f"settings do not fit: {invalid}") from None
     except (OSError, UnicodeDecodeError, SettingsError, UserWarning) as error:
-        raise EnvironmentRefused(f"settings cannot be read: {_unreadable(error, overrides)}") from None
-
-
-def _wanted(error: ErrorDetails) -> str:
-    """Return what a setting has to be; of one that has to be like a pattern, its description."""
-    if error["type"] != "string_pattern_mismatch":
-        return error["msg"]
-    return f"it is {Settings.model_fields[str(error['loc'][0])].description}"
-
-
-def _unreadable(error: Exception, overrides: dict[str, object]) -> str:
-    """Return which file of settings cannot be read, and why."""
-    cause = error.__cause__ if isinstance(error, SettingsError) else error
-    if isinstance(cause, UnicodeDecodeError):
-        line = cause.object.count(b"\n", 0, cause.start) + 1
-        return f"{_not_utf8(overrides)} is not UTF-8 (line {line}); save it so"
-    if isinstance(cause, OSError):
-        return f"{cause.filename}: {cause.strerror}"
-    return str(cause or error)
-
-
-def _not_utf8(overrides: dict[str, object]) -> str:
-    """Return the name of the first file of settings that is not UTF-8."""
-    config = Settings.model_config
-    dotenv, secrets = (
-        overrides.get(f"_{name}", config.get(name)) for name in ("env_file", "secrets_dir")
-    )
-    paths = [Path(str(secrets)) / name for name in Settings.model_fields] if secrets else []
-    for path in ([Path(str(dotenv))] if dotenv else []) + paths:
-        try:
-            path.read_text("utf-8")
-        except UnicodeDecodeError:
-            return str(path)
-        except OSError:
-            continue
-    return "a file of settings"
+        reason = setting_errors.unreadable(error, Settings, overrides)
+        raise EnvironmentRefused(f"settings cannot be read: {reason}") from None
