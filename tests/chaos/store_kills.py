@@ -74,8 +74,8 @@ def kills(world: World, count: int) -> Rows:
             checks = world.checks
             try:
                 for done in range(count):
-                    _counted(own)  # without an archive, so what the killed run began stays begun
-                    own.check(moving=step is before_rejected)
+                    _counted(own)  # without an archive: what a killed run began to move stays so
+                    own.check(moving=done > 0)
                     _killed(own, step)
                     own.check(moving=True)
                     world.progress(number * count + done + 1, len(STEPS) * count)
