@@ -1,8 +1,9 @@
 """
 Warm-up: what the first file would otherwise pay for is done while there is nothing to read yet.
 
-`load_workers` has the workers load DuckDB while the stream is set up. `rehearse` reads one tiny file, so
-that the first real one does not pay for class loading in Spark (an always-on service does so).
+`load_workers` has the workers load DuckDB while the stream is set up. `rehearse`, of an always-on service,
+reads one tiny file and makes a commit of it, so that the first real one does not pay for class loading in
+Spark, nor for the list of municipalities.
 """
 
 import os
@@ -20,11 +21,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from streaming.domain import ledger
+from streaming.domain.records import Commit
 from streaming.landing.directory import Directory
 from streaming.landing.local_folder import LocalFolder
 from streaming.pipeline.batch import Batch
 from streaming.reading.messages import Rules, TaskResources
 from streaming.spark import session
+from streaming.store import merge
 
 NAME = "x.csv"
 CONTENT = "cnpj,data_abertura,cidade,estado,capital_social\n00000000000100,2026-01-31,Natal,RN,1.00\n"
@@ -62,13 +65,14 @@ def check_workers(spark: SparkSession) -> None:
 
 
 def rehearse(spark: SparkSession) -> None:
-    """Read a file of one company as a batch does, in a directory that goes with Spark's."""
+    """Read a file of one company, up to its commit, in a directory that goes with Spark."""
     try:
         zone = Path(tempfile.mkdtemp(dir=os.environ["SPARK_LOCAL_DIRS"]))
         (zone / NAME).write_text(CONTENT)
         landing_zone, folder = Directory(zone), LocalFolder(zone / "quarantine")
         files, rules = landing_zone.listing(), Rules(datetime.now(UTC))
         with closing(Batch(spark, files, rules, landing_zone, folder)) as batch:
-            batch.increments({NAME: ledger.Verdict(1, {})})
+            increments = batch.increments({NAME: ledger.Verdict(1, {})})
+        merge.call(Commit(0, rules.now.isoformat(), increments, {}, {}), str, {})  # it is not sent
     except (OSError, PySparkException, Py4JError) as error:  # it was only to save time
         log.info("no rehearsal", why=session.cause(error))
