@@ -1,9 +1,9 @@
 """
 Warm-up: what the first file would otherwise pay for is done while there is nothing to read yet.
 
-`load_workers` has the workers load DuckDB while the stream is set up. `rehearse`, of an always-on service,
-reads one tiny file and makes a commit of it, so that the first real one does not pay for class loading in
-Spark, nor for the list of municipalities.
+`load_workers` has the workers load DuckDB while the stream is set up. `rehearse`, of an always-on
+service, reads one tiny file and makes a commit of it, so that the first real one does not pay for
+class loading in Spark, nor for the list of municipalities.
 """
 
 import os
