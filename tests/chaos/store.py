@@ -130,7 +130,7 @@ def _replaced(world: StoreWorld, method: str) -> None:
     world.proxy.clock = int(time.time())
     for name in names[:2]:
         world.proxy.add(Fault(method, 1, act=partial(world.replace, name), target=name))
-    world.run(code=1)
+    world.run()
     counted = {record["tag"] for record in world.service.records().values()}
     if not counted <= world.owed.keys():
         raise Difference(f"counted what was replaced: {counted}")
