@@ -99,7 +99,9 @@ def _conditions(url: str, settings: Settings, *, archive: bool = False) -> str:
 def _quarantine(settings: Settings) -> str:
     if isinstance(place := settings.quarantine or settings.landing_zone, str):
         return _conditions(place, settings)
-    return _writable(settings.quarantine_dir, "QUARANTINE", make=True)
+    # Nobody is to find an empty landing zone where the name of it was mistyped.
+    make = settings.quarantine is not None or settings.landing_directory.is_dir()
+    return _writable(settings.quarantine_dir, "QUARANTINE", make=make)
 
 
 def _archive(settings: Settings) -> str:
