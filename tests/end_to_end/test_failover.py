@@ -14,6 +14,8 @@ from tests.harness import Service, in_background, row, until
 from tests.store.sentinels import Sentinels
 
 FILES = 4
+PATIENT = 60
+"""Retries of a run: on a busy machine the sentinels take longer than a run usually waits."""
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_a_run_goes_on_after_a_failover_in_its_middle(failing: Service, sentinel
         sentinels.primary.kill()
 
     with in_background(kill, threading.Event()):
-        outcomes = failing.run()
+        outcomes = failing.run(store=Store(sentinels.url, failing.settings, retries=PATIENT))
 
     assert sentinels.is_promoted()
     assert [outcome.state for outcome in outcomes] == ["ingested"] * len(outcomes)
